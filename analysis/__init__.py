@@ -1,0 +1,1 @@
+"""What documents mean: pure functions and records; no network, no database, no clock."""

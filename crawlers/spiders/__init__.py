@@ -1,0 +1,1 @@
+"""Spiders are engines (feed, sitemap, wordpress, listing, files), never outlets."""

@@ -1,0 +1,1 @@
+"""All effects: configuration, storage, crawling runs, processing, tables, export."""
