@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import time
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from analysis.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parent.parent
+_Record = TypeVar("_Record")
+
 ENVIRONMENT_PREFIX = "SEJUK_"  # SEJUK_REGION=…, SEJUK_CRAWL_CONTACT=… (section and key joined by _)
 
 
@@ -161,7 +163,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _merge(record: Any, values: Mapping[str, Any], base: Path, prefix: str = "") -> Any:
+def _merge(record: _Record, values: Mapping[str, Any], base: Path, prefix: str = "") -> _Record:
     """Return the dataclass with `values` put in, each converted to the field's type."""
     hints = get_type_hints(type(record))
     changes: dict[str, Any] = {}
@@ -175,7 +177,7 @@ def _merge(record: Any, values: Mapping[str, Any], base: Path, prefix: str = "")
             changes[key] = _merge(current, value, base, f"{prefix}{key}.")
         else:
             changes[key] = _convert(value, hints[key], base, prefix + key)
-    return replace(record, **changes)
+    return replace(record, **changes)  # type: ignore[type-var]  # always one of the dataclasses above
 
 
 def _convert(value: Any, kind: Any, base: Path, key: str) -> Any:

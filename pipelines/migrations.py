@@ -1,0 +1,203 @@
+"""The schema, step by step. A step that has landed is never edited; the next change is a new step."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+schema = Migrations("sejuk")
+
+
+@schema()
+def m001_foundation(db: Database) -> None:
+    """Create runs, sources, documents, stories, places, scores and the daily tables."""
+    for statement in FOUNDATION.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+FOUNDATION = (
+    """
+CREATE TABLE runs (             -- one row for each run of the pipeline
+  run_id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,           -- once, crawl, process, tables, demo
+  started TEXT NOT NULL,        -- UTC, ISO 8601, as all times here
+  finished TEXT,                -- NULL: running, or killed
+  status TEXT NOT NULL,         -- running, ok, failed
+  summary TEXT                  -- JSON: counts of each stage
+);
+CREATE TABLE sources (          -- what sources.toml declared when it was last read
+  source_id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  voice TEXT NOT NULL CHECK (voice IN ('press', 'official', 'public')),
+  address TEXT NOT NULL,
+  basis TEXT NOT NULL,          -- legal basis
+  enabled INTEGER NOT NULL,
+  verified INTEGER NOT NULL
+);
+CREATE TABLE fetches (          -- what one run got from one source
+  run_id TEXT NOT NULL,
+  source_id TEXT NOT NULL,
+  day TEXT NOT NULL,            -- region-local day of the start
+  started TEXT NOT NULL,
+  finished TEXT NOT NULL,
+  ok INTEGER NOT NULL,          -- 1: the source answered and was understood
+  requests INTEGER NOT NULL,
+  items INTEGER NOT NULL,
+  unchanged INTEGER NOT NULL,   -- answers 304
+  known INTEGER NOT NULL,       -- addresses already stored
+  robots_denied INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  rejected TEXT NOT NULL,       -- JSON {reason: count}
+  status TEXT NOT NULL,         -- JSON {HTTP status: count}
+  errors TEXT NOT NULL,         -- JSON [message]
+  last_published TEXT,
+  PRIMARY KEY (run_id, source_id)
+);
+CREATE INDEX fetches_day ON fetches (day, source_id);
+CREATE TABLE spool_files (      -- files of the spool that were taken in, whole
+  path TEXT PRIMARY KEY,        -- relative to the spool
+  processed_at TEXT NOT NULL,
+  documents INTEGER NOT NULL,
+  rejected INTEGER NOT NULL
+);
+CREATE TABLE documents (        -- a cleaned, masked article or post; title and text are purged by retention
+  document_id TEXT PRIMARY KEY, -- hash of the canonical address
+  story_id TEXT NOT NULL REFERENCES stories (story_id),
+  source_id TEXT NOT NULL,
+  voice TEXT NOT NULL,
+  url TEXT NOT NULL UNIQUE,
+  title TEXT NOT NULL,
+  text TEXT NOT NULL,
+  content_hash TEXT NOT NULL,
+  lang TEXT NOT NULL,
+  published TEXT NOT NULL,
+  day TEXT NOT NULL,            -- region-local day of published
+  date_known INTEGER NOT NULL,  -- 0: published is the time of the first fetch
+  fetched_at TEXT NOT NULL,     -- of this version
+  first_seen TEXT NOT NULL,
+  author_hash TEXT              -- keyed hash, counts distinct authors; dropped once the day is final
+);
+CREATE INDEX documents_story ON documents (story_id);
+CREATE INDEX documents_published ON documents (published);
+CREATE TABLE rejects (          -- documents that were not taken in
+  url TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  source_id TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  PRIMARY KEY (url, reason)
+);
+CREATE TABLE fingerprints (     -- MinHash signatures, kept longer than the texts
+  document_id TEXT PRIMARY KEY,
+  published TEXT NOT NULL,
+  signature BLOB NOT NULL       -- 128 little-endian uint32
+);
+CREATE TABLE bands (            -- locality-sensitive keys of the signatures
+  key INTEGER NOT NULL,
+  document_id TEXT NOT NULL,
+  PRIMARY KEY (key, document_id)
+) WITHOUT ROWID;
+CREATE TABLE stories (          -- one origin and its copies
+  story_id TEXT PRIMARY KEY,    -- document_id of the first document that was seen
+  origin_id TEXT NOT NULL,      -- document_id of the earliest published copy
+  voice TEXT NOT NULL,          -- of the origin
+  published TEXT NOT NULL,      -- of the origin
+  day TEXT NOT NULL,            -- region-local day of the origin
+  first_seen TEXT NOT NULL,
+  copies INTEGER NOT NULL,      -- documents, the origin included
+  sources INTEGER NOT NULL,     -- distinct sources
+  authors INTEGER NOT NULL,     -- distinct author hashes
+  content_hash TEXT NOT NULL    -- of the origin; a change asks for a new place and score
+);
+CREATE INDEX stories_day ON stories (day);
+CREATE TABLE locations (        -- where a story's matter takes place
+  story_id TEXT PRIMARY KEY REFERENCES stories (story_id),
+  content_hash TEXT NOT NULL,   -- of the text that was located
+  gazetteer_id TEXT NOT NULL,   -- hash of the region's place tables
+  level TEXT NOT NULL CHECK (level IN ('desa', 'kecamatan', 'kabupaten', 'elsewhere', 'none')),
+  kabupaten INTEGER NOT NULL,   -- 1: about the region
+  confidence REAL NOT NULL,
+  reason TEXT NOT NULL,
+  mentions TEXT NOT NULL,       -- JSON: every span with its candidates and the rule that decided
+  run_id TEXT NOT NULL
+);
+CREATE TABLE places (           -- the places of a story, one row each
+  story_id TEXT NOT NULL REFERENCES stories (story_id),
+  code TEXT NOT NULL,           -- Kemendagri code
+  level TEXT NOT NULL CHECK (level IN ('desa', 'kecamatan')),
+  implied INTEGER NOT NULL,     -- 1: reached through a landmark only
+  PRIMARY KEY (story_id, code)
+);
+CREATE INDEX places_code ON places (code);
+CREATE TABLE scores (           -- what the classifier says of a story of the region
+  story_id TEXT NOT NULL REFERENCES stories (story_id),
+  model_id TEXT NOT NULL,
+  content_hash TEXT NOT NULL,
+  tension REAL NOT NULL CHECK (tension BETWEEN 0 AND 1), -- expected level / 4
+  level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 4),  -- most probable level
+  levels TEXT NOT NULL,         -- JSON, 5 probabilities
+  sentiment TEXT NOT NULL,      -- JSON, negatif, netral, positif
+  act TEXT NOT NULL,            -- none, cooling, escalation
+  themes TEXT NOT NULL,         -- JSON, names of the themes
+  evidence TEXT NOT NULL,       -- JSON [[start, end, tension]]: the sentences that carry the score
+  run_id TEXT NOT NULL,
+  PRIMARY KEY (story_id, model_id)
+);
+"""
+    + "".join(
+        f"""
+CREATE TABLE {name} (
+  day TEXT NOT NULL,            -- region-local day
+  {key} TEXT NOT NULL,
+  voice TEXT NOT NULL CHECK (voice IN ('all', 'press', 'official', 'public')),
+  n INTEGER NOT NULL,           -- stories of the day
+  n7 INTEGER NOT NULL,          -- stories of the last 7 days
+  copies INTEGER NOT NULL,
+  sources INTEGER NOT NULL,
+  authors7 INTEGER NOT NULL,    -- distinct authors of public stories in 7 days
+  tension REAL,                 -- estimate in [0, 1]; NULL where there is no data: silence is not calm
+  low REAL,                     -- 90 % interval
+  high REAL,
+  weight REAL,                  -- share of the estimate that the place's own stories carry
+  status TEXT NOT NULL CHECK (status IN ('enough', 'estimated', 'no_data')),
+  negative REAL,                -- mean sentiment shares of the day's stories
+  neutral REAL,
+  positive REAL,
+  themes TEXT NOT NULL,         -- JSON {{theme: stories of the day}}
+  max_level INTEGER,            -- highest level of a story of the day
+  final INTEGER NOT NULL,       -- 1: frozen, 7 days later
+  as_of TEXT NOT NULL,          -- what was known when this row was last changed
+  model_id TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  PRIMARY KEY (day, {key}, voice)
+);
+"""
+        for name, key in (
+            ("desa_daily", "desa_code"),
+            ("kecamatan_daily", "kecamatan_code"),
+            ("kabupaten_daily", "kabupaten_code"),
+        )
+    )
+    + """
+CREATE TABLE watch_list (       -- where to look first, day by day
+  day TEXT NOT NULL,
+  code TEXT NOT NULL,
+  tier TEXT NOT NULL,           -- merah, kuning, laporan tunggal
+  reason TEXT NOT NULL,         -- plain words, Bahasa Indonesia
+  seen REAL,
+  expected REAL,
+  p REAL,
+  as_of TEXT NOT NULL,
+  PRIMARY KEY (day, code, tier)
+);
+CREATE TABLE audit_log (        -- hash-chained: each row's hash covers the one before
+  seq INTEGER PRIMARY KEY,
+  at TEXT NOT NULL,
+  who TEXT NOT NULL,
+  action TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  hash TEXT NOT NULL
+);
+"""
+)
