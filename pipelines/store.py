@@ -149,7 +149,7 @@ class Store:
         """Return each source with its last success and what the last fetch said, silent ones first."""
         return self.rows(
             """SELECT s.*,
-                      (SELECT max(finished) FROM fetches h WHERE h.source_id = s.source_id AND h.ok) AS last_ok,
+                      (SELECT max(finished) FROM fetches h WHERE h.ok AND h.source_id = s.source_id) last_ok,
                       f.errors, f.status, f.items, f.started AS last_fetch, f.ok AS ok,
                       (SELECT count(*) FROM documents d WHERE d.source_id = s.source_id) AS documents
                FROM sources s LEFT JOIN fetches f ON f.source_id = s.source_id AND f.started =
