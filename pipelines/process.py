@@ -220,9 +220,9 @@ def gazetteer_id(region: Path) -> str:
 def locate_new(region: Path, store: Store, run_id: str, progress: Progress = lambda stage, done: None) -> int:
     """Locate the origins that have no place yet; return how many."""
     identity = gazetteer_id(region)
-    located = 0
+    located, after = 0, ""
     locator: Locator | None = None
-    while batch := store.unlocated(identity, CHUNK):
+    while batch := store.unlocated(identity, after, CHUNK):
         locator = locator or Locator(Gazetteer.load(region))
         locations, places = [], []
         for row in batch:
@@ -230,7 +230,7 @@ def locate_new(region: Path, store: Store, run_id: str, progress: Progress = lam
             locations.append(_location_row(location, row, identity, run_id))
             places += _place_rows(location, row["story_id"])
         store.save_locations(locations, places)
-        located += len(batch)
+        located, after = located + len(batch), batch[-1]["story_id"]
         progress("located", len(batch))
     return located
 
@@ -271,8 +271,8 @@ def score_new(
     classifier: Classifier, store: Store, run_id: str, progress: Progress = lambda stage, done: None
 ) -> int:
     """Score the origins of the region that this model has not scored yet; return how many."""
-    scored = 0
-    while batch := store.unscored(classifier.model_id, CHUNK):
+    scored, after = 0, ""
+    while batch := store.unscored(classifier.model_id, after, CHUNK):
         scores = classifier.score([row["text"] for row in batch], [row["title"] for row in batch])
         evidence = [classifier.sentences(row["text"], row["title"]) for row in batch]
         rows = score_rows(scores)
@@ -284,7 +284,7 @@ def score_new(
                 "run_id": run_id,
             }
         store.save_scores(rows)
-        scored += len(batch)
+        scored, after = scored + len(batch), batch[-1]["story_id"]
         progress("scored", len(batch))
     return scored
 

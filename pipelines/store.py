@@ -247,15 +247,16 @@ class Store:
                 {"ids": json.dumps(list(story_ids))},
             )
 
-    def unlocated(self, gazetteer_id: str, limit: int) -> list[Row]:
+    def unlocated(self, gazetteer_id: str, after: str, limit: int) -> list[Row]:
         """Return origins that were never located, or in another text or with another gazetteer."""
         return self.rows(
             """SELECT s.story_id, s.content_hash, d.title, d.text, d.source_id FROM stories s
                JOIN documents d ON d.document_id = s.origin_id
                LEFT JOIN locations l ON l.story_id = s.story_id AND l.content_hash = s.content_hash
                  AND l.gazetteer_id = :gazetteer
-               WHERE l.story_id IS NULL AND d.text || d.title <> '' ORDER BY s.story_id LIMIT :limit""",
-            {"gazetteer": gazetteer_id, "limit": limit},
+               WHERE s.story_id > :after AND l.story_id IS NULL AND d.text || d.title <> ''
+               ORDER BY s.story_id LIMIT :limit""",
+            {"gazetteer": gazetteer_id, "after": after, "limit": limit},
         )
 
     def save_locations(self, locations: Sequence[Row], places: Sequence[Row]) -> None:
@@ -267,7 +268,7 @@ class Store:
             self.upsert("locations", locations, "story_id")
             self.upsert("places", places, ("story_id", "code"))
 
-    def unscored(self, model_id: str, limit: int) -> list[Row]:
+    def unscored(self, model_id: str, after: str, limit: int) -> list[Row]:
         """Return origins of the region that this model has not scored in their present text."""
         return self.rows(
             """SELECT s.story_id, s.content_hash, d.title, d.text FROM stories s
@@ -275,8 +276,9 @@ class Store:
                JOIN documents d ON d.document_id = s.origin_id
                LEFT JOIN scores c ON c.story_id = s.story_id AND c.model_id = :model
                  AND c.content_hash = s.content_hash
-               WHERE c.story_id IS NULL AND d.text || d.title <> '' ORDER BY s.story_id LIMIT :limit""",
-            {"model": model_id, "limit": limit},
+               WHERE s.story_id > :after AND c.story_id IS NULL AND d.text || d.title <> ''
+               ORDER BY s.story_id LIMIT :limit""",
+            {"model": model_id, "after": after, "limit": limit},
         )
 
     def save_scores(self, scores: Sequence[Row]) -> None:

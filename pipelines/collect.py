@@ -1,0 +1,179 @@
+"""Run the crawler as one subprocess and store what each source gave."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import ConfigError, MonitorError, StorageError
+from crawlers.errors import DeclarationError
+from crawlers.sources import Source, load_sources
+from pipelines.config import PROJECT, Settings
+from pipelines.store import Row, Store
+
+log = logging.getLogger(__name__)
+
+SALT_VARIABLE = "SEJUK_SECRET_AUTHOR_SALT"  # keys the author hashes; made at random where it is not set
+GRACE = timedelta(seconds=60)  # between asking a crawl to stop and killing it
+
+
+def declared_sources(settings: Settings) -> tuple[Source, ...]:
+    """Return the sources of the region.
+
+    Raises: ConfigError naming file and key.
+    """
+    try:
+        return load_sources(settings.sources_file)
+    except (DeclarationError, OSError) as error:
+        raise ConfigError("sources", str(error)) from error
+
+
+def collect(
+    settings: Settings,
+    store: Store,
+    run_id: str,
+    only: Sequence[str] = (),
+    since: date | None = None,
+    on_line: Callable[[str], None] = lambda line: None,
+) -> dict[str, int]:
+    """Crawl the enabled sources into the spool; a source that fails is reported and stops nothing.
+
+    Args: only: ids of the sources to visit, enabled or not left out; on_line: called with each progress line.
+    Returns: counts over all sources. Raises: ConfigError (unknown source), MonitorError (crawler cannot run).
+    """
+    sources = declared_sources(settings)
+    unknown = set(only) - {source.id for source in sources}
+    if unknown:
+        raise ConfigError("sources", f"no source {', '.join(sorted(unknown))} in {settings.sources_file}")
+    _make_folder(settings.home)
+    summary_file = settings.home / f"crawl-{run_id}.json"
+    command = crawl_command(settings, summary_file, run_id, only, since)
+    _run_crawler(command, _environment(settings), settings.crawl.timeout_minutes, on_line)
+    summary = _read_summary(summary_file)
+    rows = [_fetch_row(entry, summary, settings) for entry in summary["sources"]]
+    store.save_fetches((_source_row(source) for source in sources), rows)
+    summary_file.unlink()
+    for row in rows:
+        if not row["ok"]:
+            log.warning("source id=%s failed errors=%s", row["source_id"], row["errors"])
+    return {
+        "sources": len(rows),
+        "failed": sum(not row["ok"] for row in rows),
+        "requests": sum(row["requests"] for row in rows),
+        "items": sum(row["items"] for row in rows),
+    }
+
+
+def crawl_command(
+    settings: Settings, summary: Path, run_id: str, only: Sequence[str], since: date | None
+) -> list[str]:
+    """Return the command line of one crawl."""
+    command = [sys.executable, "-m", "crawlers", "crawl", "--run-id", run_id]
+    command += ["--sources", str(settings.sources_file), "--state", str(settings.crawl_state)]
+    command += ["--spool", str(settings.spool), "--summary", str(summary)]
+    command += ["--timezone", str(settings.timezone), "--author-salt-env", SALT_VARIABLE]
+    if settings.crawl.contact:
+        command += ["--contact", settings.crawl.contact]
+    if only:
+        command += ["--only", ",".join(only)]
+    if since:
+        command += ["--since", since.isoformat()]
+    for host in settings.crawl.allow_hosts:
+        command += ["--allow-host", host]
+    return command
+
+
+def _run_crawler(
+    command: list[str], environment: dict[str, str], timeout_minutes: int, on_line: Callable[[str], None]
+) -> None:
+    """Run the crawl to its end; SIGTERM and the time limit let it finish the page in hand."""
+    process = subprocess.Popen(  # noqa: S603 (our own module with checked arguments)
+        command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True, errors="replace"
+    )
+    tail: list[str] = []
+    alarm = signal.signal(signal.SIGALRM, lambda *_: process.terminate())
+    signal.alarm(timeout_minutes * 60)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            tail = [*tail[-19:], line.rstrip()]
+            on_line(line.rstrip())
+        code = process.wait()
+    except BaseException:
+        process.terminate()
+        try:
+            process.wait(GRACE.total_seconds())
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, alarm)
+    if code != 0:
+        raise MonitorError("the crawler stopped with exit code {}:\n{}".format(code, "\n".join(tail[-8:])))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the crawler's environment with a secret for author hashes, made once for this home."""
+    environment = dict(os.environ)
+    if not environment.get(SALT_VARIABLE):
+        file = settings.home / "author-salt"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_bytes(os.urandom(32))
+        environment[SALT_VARIABLE] = file.read_bytes().hex()
+    return environment
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make {folder}: {error.strerror}; choose another `home`") from error
+
+
+def _read_summary(file: Path) -> dict[str, Any]:
+    try:
+        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MonitorError(f"the crawler left no summary at {file}: {error}") from error
+    return summary
+
+
+def _source_row(source: Source) -> Row:
+    return {
+        "source_id": source.id,
+        "name": source.name,
+        "kind": source.kind,
+        "voice": source.voice,
+        "address": source.address,
+        "basis": source.basis,
+        "enabled": int(source.enabled),
+        "verified": int(source.verified),
+    }
+
+
+def _fetch_row(entry: dict[str, Any], summary: dict[str, Any], settings: Settings) -> Row:
+    started = datetime.fromisoformat(summary["started"])
+    return {
+        "run_id": summary["run_id"],
+        "source_id": entry["source_id"],
+        "day": started.astimezone(settings.timezone).date().isoformat(),
+        "started": summary["started"],
+        "finished": summary["finished"],
+        "ok": int(not entry["errors"]),
+        **{
+            key: int(entry[key])
+            for key in ("requests", "items", "unchanged", "known", "robots_denied", "bytes")
+        },
+        **{key: json.dumps(entry[key], ensure_ascii=False) for key in ("rejected", "status", "errors")},
+        "last_published": entry["last_published"],
+    }
