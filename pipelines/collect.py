@@ -22,6 +22,7 @@ from pipelines.store import Row, Store
 log = logging.getLogger(__name__)
 
 SALT_VARIABLE = "SEJUK_SECRET_AUTHOR_SALT"  # keys the author hashes; made at random where it is not set
+_COUNTED = ("requests", "items", "unchanged", "known", "robots_denied", "bytes")
 GRACE = timedelta(seconds=60)  # between asking a crawl to stop and killing it
 
 
@@ -102,8 +103,7 @@ def _run_crawler(
     alarm = signal.signal(signal.SIGALRM, lambda *_: process.terminate())
     signal.alarm(timeout_minutes * 60)
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
+        for line in process.stderr or ():
             tail = [*tail[-19:], line.rstrip()]
             on_line(line.rstrip())
         code = process.wait()

@@ -391,6 +391,32 @@ class Store:
 
     # -- upkeep -----------------------------------------------------------------------------------
 
+    def purge(
+        self, texts_before: datetime, authors_before: datetime, fingerprints_before: datetime
+    ) -> dict[str, int]:
+        """Remove raw texts, author hashes and fingerprints of documents published before these times."""
+        statements = {
+            "texts": (
+                """UPDATE documents SET text = '', title = CASE voice WHEN 'public' THEN '' ELSE title END
+                   WHERE text <> '' AND max(published, fetched_at) < :before""",
+                texts_before,
+            ),
+            "authors": (
+                """UPDATE documents SET author_hash = NULL
+                   WHERE author_hash IS NOT NULL AND fetched_at < :before""",
+                authors_before,
+            ),
+            "fingerprints": ("DELETE FROM fingerprints WHERE published < :before", fingerprints_before),
+        }
+        removed = {}
+        with self.transaction():
+            for name, (sql, before) in statements.items():
+                removed[name] = self.db.execute(sql, {"before": before.isoformat()}).rowcount
+            self.db.execute(
+                "DELETE FROM bands WHERE document_id NOT IN (SELECT document_id FROM fingerprints)"
+            )
+        return removed
+
     def counts(self) -> dict[str, int]:
         """Return the number of rows of each table."""
         return {name: self.db.table(name).count for name in self.db.table_names() if not name.startswith("_")}

@@ -1,0 +1,38 @@
+"""Raw texts go after their time; tables, scores and counts stay."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from pipelines.config import Settings
+from pipelines.process import COPY_WINDOW
+from pipelines.store import Store
+
+log = logging.getLogger(__name__)
+
+FINAL_AFTER = timedelta(days=7)  # a day is frozen then, and its author hashes are no longer needed
+
+
+def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
+    """Remove what may no longer be kept.
+
+    Texts and spool files older than `retention.raw_days` (and the titles and addresses of public posts);
+    author hashes of final days; fingerprints too old for a copy to be looked for.
+    Returns: counts of what was removed.
+    """
+    limit = now - timedelta(days=settings.retention.raw_days)
+    counts = store.purge(
+        texts_before=limit,
+        authors_before=now - FINAL_AFTER - timedelta(days=1),
+        fingerprints_before=now - max(COPY_WINDOW, timedelta(days=settings.retention.raw_days)),
+    )
+    counts["spool_files"] = 0
+    done = store.taken_in()
+    for path in settings.spool.glob("*/*.jsonl.gz"):
+        taken = str(path.relative_to(settings.spool)) in done
+        if taken and datetime.fromtimestamp(path.stat().st_mtime, now.tzinfo) < limit:
+            path.unlink()
+            counts["spool_files"] += 1
+    log.info("purge %s", " ".join(f"{key}={value}" for key, value in counts.items()))
+    return counts
