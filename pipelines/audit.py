@@ -14,9 +14,7 @@ from pipelines.store import Row, Store
 GENESIS = "0" * 64
 
 
-def record(
-    store: Store, action: str, detail: Mapping[str, Any], now: datetime, who: str | None = None
-) -> None:
+def record(store: Store, action: str, detail: Mapping[str, Any], now: datetime, who: str | None = None) -> None:
     """Append one entry whose hash covers the entry before it.
 
     Args: who: defaults to the account of the operating system.

@@ -170,10 +170,7 @@ def _fetch_row(entry: dict[str, Any], summary: dict[str, Any], settings: Setting
         "started": summary["started"],
         "finished": summary["finished"],
         "ok": int(not entry["errors"]),
-        **{
-            key: int(entry[key])
-            for key in ("requests", "items", "unchanged", "known", "robots_denied", "bytes")
-        },
+        **{key: int(entry[key]) for key in ("requests", "items", "unchanged", "known", "robots_denied", "bytes")},
         **{key: json.dumps(entry[key], ensure_ascii=False) for key in ("rejected", "status", "errors")},
         "last_published": entry["last_published"],
     }

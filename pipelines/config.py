@@ -33,9 +33,7 @@ class CrawlSettings:
 class TableSettings:
     """How the daily tables are made and shown."""
 
-    k: int = (
-        3  # distinct authors in 7 days below which a desa's public voice is not shown; can only be raised
-    )
+    k: int = 3  # distinct authors in 7 days below which a desa's public voice is not shown; can only be raised
     close_at: time = time(0, 10)  # region-local time at which the day before is closed
     history_days: int = 400  # how far back a backfill may reach
 
@@ -223,6 +221,4 @@ def _check(settings: Settings) -> None:
         if value < 1:
             raise ConfigError(key, "must be at least 1")
     if not (settings.region / "region.toml").is_file():
-        raise ConfigError(
-            "region", f"no region.toml in {settings.region}; regions lie in data/regions/<name>"
-        )
+        raise ConfigError("region", f"no region.toml in {settings.region}; regions lie in data/regions/<name>")

@@ -102,9 +102,7 @@ def news_pages(stories: list[DemoStory]) -> dict[str, Page]:
     pages: dict[str, Page] = {"/robots.txt": ("text/plain", b"User-agent: *\nDisallow: /admin/\n")}
     for site, name in SITES.items():
         own = [story for story in stories if story.site == site]
-        links = "".join(
-            f'<li><a class="judul" href="/{site}/{s.number}">{escape(s.title)}</a></li>' for s in own
-        )
+        links = "".join(f'<li><a class="judul" href="/{site}/{s.number}">{escape(s.title)}</a></li>' for s in own)
         pages[f"/{site}/"] = _html(f"<html lang=id><title>{name}</title><body><ul>{links}</ul></body></html>")
         for story in own:
             pages[f"/{site}/{story.number}"] = _html(_article(story, name))
@@ -128,9 +126,7 @@ def _of(stories: list[DemoStory], site: str) -> list[DemoStory]:
 
 
 def _article(story: DemoStory, name: str) -> str:
-    paragraphs = "".join(
-        f"<p>{escape(sentence.strip())}.</p>" for sentence in story.text.split(". ") if sentence
-    )
+    paragraphs = "".join(f"<p>{escape(sentence.strip())}.</p>" for sentence in story.text.split(". ") if sentence)
     return (
         f'<html lang="id"><head><title>{escape(story.title)} - {name}</title>'
         f'<meta property="og:title" content="{escape(story.title)}">'

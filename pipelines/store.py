@@ -81,9 +81,7 @@ class Store:
         known = {migration.name for migration in schema._migrations}
         newer = {migration.name for migration in schema.applied(self.db)} - known
         if newer:
-            raise StorageError(
-                f"{self.path}: made by a newer version ({', '.join(sorted(newer))}); update Sejuk"
-            )
+            raise StorageError(f"{self.path}: made by a newer version ({', '.join(sorted(newer))}); update Sejuk")
 
     def __enter__(self) -> Store:
         return self
@@ -137,9 +135,7 @@ class Store:
         """Return the latest runs, newest first."""
         return self.rows("SELECT * FROM runs ORDER BY started DESC LIMIT :limit", {"limit": limit})
 
-    def save_fetches(
-        self, sources: Iterable[Mapping[str, Any]], fetches: Iterable[Mapping[str, Any]]
-    ) -> None:
+    def save_fetches(self, sources: Iterable[Mapping[str, Any]], fetches: Iterable[Mapping[str, Any]]) -> None:
         """Store the declarations that were in force and what each source gave."""
         with self.transaction():
             self.upsert("sources", sources, "source_id")
@@ -184,8 +180,7 @@ class Store:
             {"keys": json.dumps(list(keys)), "since": since.isoformat()},
         )
         return [
-            (r["key"], r["document_id"], r["story_id"], np.frombuffer(r["signature"], dtype="<u4"))
-            for r in rows
+            (r["key"], r["document_id"], r["story_id"], np.frombuffer(r["signature"], dtype="<u4")) for r in rows
         ]
 
     def save_documents(
@@ -219,10 +214,7 @@ class Store:
                 """INSERT INTO fingerprints (document_id, published, signature) VALUES (?, ?, ?)
                    ON CONFLICT (document_id) DO UPDATE SET published = excluded.published,
                    signature = excluded.signature""",
-                [
-                    (n, published[n], signature.astype("<u4").tobytes())
-                    for n, (signature, _) in prints.items()
-                ],
+                [(n, published[n], signature.astype("<u4").tobytes()) for n, (signature, _) in prints.items()],
             )
 
     def _refresh_stories(self, story_ids: Sequence[str]) -> None:
@@ -412,9 +404,7 @@ class Store:
         with self.transaction():
             for name, (sql, before) in statements.items():
                 removed[name] = self.db.execute(sql, {"before": before.isoformat()}).rowcount
-            self.db.execute(
-                "DELETE FROM bands WHERE document_id NOT IN (SELECT document_id FROM fingerprints)"
-            )
+            self.db.execute("DELETE FROM bands WHERE document_id NOT IN (SELECT document_id FROM fingerprints)")
         return removed
 
     def counts(self) -> dict[str, int]:
