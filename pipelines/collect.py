@@ -73,9 +73,16 @@ def collect(
     }
 
 
-def crawl_command(
-    settings: Settings, summary: Path, run_id: str, only: Sequence[str], since: date | None
-) -> list[str]:
+def check_sources(settings: Settings, as_json: bool) -> int:
+    """Probe every declared source and print the report; return the exit code (1: an enabled one cannot be read)."""
+    declared_sources(settings)
+    command = [sys.executable, "-m", "crawlers", "check", "--sources", str(settings.sources_file)]
+    for host in settings.crawl.allow_hosts:
+        command += ["--allow-host", host]
+    return subprocess.run(command + ["--json"] * as_json, cwd=PROJECT, check=False).returncode  # noqa: S603
+
+
+def crawl_command(settings: Settings, summary: Path, run_id: str, only: Sequence[str], since: date | None) -> list[str]:
     """Return the command line of one crawl."""
     command = [sys.executable, "-m", "crawlers", "crawl", "--run-id", run_id]
     command += ["--sources", str(settings.sources_file), "--state", str(settings.crawl_state)]

@@ -101,9 +101,7 @@ class Settings:
         return facts
 
 
-def load_settings(
-    file: Path | None = None, environment: Mapping[str, str] | None = None, **overrides: Any
-) -> Settings:
+def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Read the settings: defaults, then the file, then the environment, then `overrides` (None is skipped).
 
     Args:

@@ -67,9 +67,7 @@ def write_sources(home: Path, stories: list[DemoStory]) -> Path:
     with reports.open("w", encoding="utf-8", newline="") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(["id", "published", "title", "text"])
-        table.writerows(
-            [s.number, s.published.isoformat(), s.title, s.text] for s in stories if s.site == "laporan"
-        )
+        table.writerows([s.number, s.published.isoformat(), s.title, s.text] for s in stories if s.site == "laporan")
     declarations = (PROJECT / "data" / "demo" / "sources.toml").read_text(encoding="utf-8")
     file = home / "sources.toml"
     file.write_text(declarations.replace("{reports}", reports.as_posix()), encoding="utf-8")

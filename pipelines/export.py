@@ -39,9 +39,7 @@ def export_tables(
             for kind in formats:
                 files.append(_write(_safe(table), folder / f"{name}.{kind}", name))
     except OSError as error:
-        raise StorageError(
-            f"cannot write to {folder}: {error.strerror or error}; nothing stored is lost"
-        ) from error
+        raise StorageError(f"cannot write to {folder}: {error.strerror or error}; nothing stored is lost") from error
     return files
 
 
@@ -63,8 +61,6 @@ def _safe(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     for name in table.columns:
         if pd.api.types.is_string_dtype(table[name]) or table[name].dtype == object:
-            text = table[name].map(
-                lambda v: f"'{v}" if isinstance(v, str) and v.startswith(_FORMULA_STARTS) else v
-            )
+            text = table[name].map(lambda v: f"'{v}" if isinstance(v, str) and v.startswith(_FORMULA_STARTS) else v)
             table[name] = text
     return table

@@ -8,16 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import schedule
 
-from analysis.classifier import Classifier
 from analysis.errors import MonitorError
 from analysis.records import Voice
+from pipelines import demo
 from pipelines.collect import collect, declared_sources
-from pipelines.config import Settings
+from pipelines.config import Settings, load_settings
+from pipelines.lock import one_run
 from pipelines.process import process
 from pipelines.retention import purge
 from pipelines.store import Store, utc_now
@@ -65,9 +68,27 @@ def run_once(
     with recorded_run(store, kind, run_id) as summary:
         summary["crawl"] = collect(settings, store, run_id, only, since, on_line)
         summary["process"] = process(settings, store, voices_of(settings), run_id, utc_now(), progress)
-        model_id = Classifier.load(settings.model).model_id
-        summary["tables"] = build_tables(settings, store, model_id, run_id, utc_now())
+        summary["tables"] = build_tables(settings, store, summary["process"]["model"], run_id, utc_now())
     return summary
+
+
+def run_demo(
+    home: Path, on_line: Callable[[str], None] = lambda line: None, progress: Progress = lambda stage, done: None
+) -> tuple[Settings, dict[str, Any]]:
+    """Serve the invented region on loopback and run the whole chain on it; return settings and counts.
+
+    Raises: MonitorError (a port is taken), AlreadyRunning.
+    """
+    settings = load_settings(environment={}, home=home, region=demo.REGION)
+    today = utc_now().astimezone(settings.timezone).date()
+    stories = demo.read_stories(demo.anchor_day(settings.home, today), settings.timezone)
+    crawl = replace(
+        settings.crawl, allow_hosts=(f"127.0.0.1:{demo.NEWS_PORT}", f"127.0.0.1:{demo.POSTS_PORT}"), contact="demo"
+    )
+    settings = replace(settings, sources=demo.write_sources(settings.home, stories), crawl=crawl)
+    with one_run(settings.home, "demo"), demo.serving(stories), Store(settings.database) as store:
+        summary = run_once(settings, store, on_line=on_line, progress=progress, kind="demo")
+    return settings, summary
 
 
 def voices_of(settings: Settings) -> dict[str, Voice]:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -48,16 +48,18 @@ def process(
     run_id: str,
     now: datetime,
     progress: Progress = lambda stage, done: None,
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Bring everything in the spool to scored, located stories.
 
     Args: voices: the voice of each source id; documents of other sources are rejected with that reason.
-    Returns: counts of each stage.
+    Returns: counts of each stage, and the id of the model that scored.
     Raises: ModelError, GazetteerError, StorageError. What was done until then is kept.
     """
-    counts = take_in(settings, store, voices, run_id, now, progress)
+    counts: dict[str, Any] = dict(take_in(settings, store, voices, run_id, now, progress))
     counts["located"] = locate_new(settings.region, store, run_id, progress)
-    counts["scored"] = score_new(Classifier.load(settings.model), store, run_id, progress)
+    classifier = Classifier.load(settings.model)
+    counts["scored"] = score_new(classifier, store, run_id, progress)
+    counts["model"] = classifier.model_id
     log.info("process %s", " ".join(f"{key}={value}" for key, value in counts.items()))
     return counts
 
@@ -267,9 +269,7 @@ def _place_rows(location: Location, story_id: str) -> list[Row]:
 # -- classify -------------------------------------------------------------------------------------
 
 
-def score_new(
-    classifier: Classifier, store: Store, run_id: str, progress: Progress = lambda stage, done: None
-) -> int:
+def score_new(classifier: Classifier, store: Store, run_id: str, progress: Progress = lambda stage, done: None) -> int:
     """Score the origins of the region that this model has not scored yet; return how many."""
     scored, after = 0, ""
     while batch := store.unscored(classifier.model_id, after, CHUNK):
@@ -300,9 +300,7 @@ def score_rows(scores: Scores) -> list[Row]:
             "levels": json.dumps([round(float(p), 4) for p in scores.levels[i]]),
             "sentiment": json.dumps([round(float(p), 4) for p in scores.sentiment[i]]),
             "act": ACTS[int(scores.acts[i].argmax())],
-            "themes": json.dumps(
-                [t for t, p in zip(THEMES, scores.themes[i], strict=True) if p >= THEME_THRESHOLD]
-            ),
+            "themes": json.dumps([t for t, p in zip(THEMES, scores.themes[i], strict=True) if p >= THEME_THRESHOLD]),
         }
         for i in range(len(scores))
     ]

@@ -112,9 +112,7 @@ class Store:
     def upsert(self, table: str, rows: Iterable[Mapping[str, Any]], key: str | Sequence[str]) -> None:
         """Insert or update rows on their natural key."""
         with _storage_errors(self.path):
-            self.db.table(table).upsert_all(
-                (dict(r) for r in rows), pk=key if isinstance(key, str) else tuple(key)
-            )
+            self.db.table(table).upsert_all((dict(r) for r in rows), pk=key if isinstance(key, str) else tuple(key))
 
     # -- runs and sources -------------------------------------------------------------------------
 
@@ -169,9 +167,7 @@ class Store:
             )
         }
 
-    def band_neighbours(
-        self, keys: Iterable[int], since: datetime
-    ) -> list[tuple[int, str, str, NDArray[np.uint32]]]:
+    def band_neighbours(self, keys: Iterable[int], since: datetime) -> list[tuple[int, str, str, NDArray[np.uint32]]]:
         """Return (key, document_id, story_id, signature) of stored documents that share one of the keys."""
         rows = self.rows(
             """SELECT b.key, b.document_id, d.story_id, f.signature FROM bands b
@@ -179,9 +175,7 @@ class Store:
                WHERE b.key IN (SELECT value FROM json_each(:keys)) AND f.published >= :since""",
             {"keys": json.dumps(list(keys)), "since": since.isoformat()},
         )
-        return [
-            (r["key"], r["document_id"], r["story_id"], np.frombuffer(r["signature"], dtype="<u4")) for r in rows
-        ]
+        return [(r["key"], r["document_id"], r["story_id"], np.frombuffer(r["signature"], dtype="<u4")) for r in rows]
 
     def save_documents(
         self,
@@ -254,9 +248,7 @@ class Store:
     def save_locations(self, locations: Sequence[Row], places: Sequence[Row]) -> None:
         """Replace the places of these stories."""
         with self.transaction():
-            self.db.conn.executemany(
-                "DELETE FROM places WHERE story_id = ?", [(r["story_id"],) for r in locations]
-            )
+            self.db.conn.executemany("DELETE FROM places WHERE story_id = ?", [(r["story_id"],) for r in locations])
             self.upsert("locations", locations, "story_id")
             self.upsert("places", places, ("story_id", "code"))
 
@@ -316,9 +308,7 @@ class Store:
 
     def first_story_day(self) -> str | None:
         """Return the earliest day with a story of the region, or None."""
-        found = self.rows(
-            "SELECT min(s.day) AS day FROM stories s JOIN locations l USING (story_id) WHERE l.kabupaten"
-        )
+        found = self.rows("SELECT min(s.day) AS day FROM stories s JOIN locations l USING (story_id) WHERE l.kabupaten")
         return str(found[0]["day"]) if found[0]["day"] else None
 
     def save_daily(self, level: str, rows: pd.DataFrame) -> int:
@@ -383,9 +373,7 @@ class Store:
 
     # -- upkeep -----------------------------------------------------------------------------------
 
-    def purge(
-        self, texts_before: datetime, authors_before: datetime, fingerprints_before: datetime
-    ) -> dict[str, int]:
+    def purge(self, texts_before: datetime, authors_before: datetime, fingerprints_before: datetime) -> dict[str, int]:
         """Remove raw texts, author hashes and fingerprints of documents published before these times."""
         statements = {
             "texts": (

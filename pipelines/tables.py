@@ -20,24 +20,9 @@ log = logging.getLogger(__name__)
 OPEN_DAYS = 7  # a day is rebuilt until then, for stories come late; after that it is frozen
 LOOK_BACK = timedelta(days=150)  # stories older than this weigh less than 10 % of the slowest (45-day) memory
 _COLUMNS = [
-    "voice",
-    "n",
-    "n7",
-    "copies",
-    "sources",
-    "authors7",
-    "tension",
-    "low",
-    "high",
-    "weight",
-    "status",
-    "negative",
-    "neutral",
-    "positive",
-    "themes",
-    "max_level",
-    "final",
-    "as_of",
+    *("voice", "n", "n7", "copies", "sources", "authors7"),
+    *("tension", "low", "high", "weight", "status"),
+    *("negative", "neutral", "positive", "themes", "max_level", "final", "as_of"),
 ]
 VOICES = ("all", "press", "official", "public")
 
@@ -172,9 +157,7 @@ def _with_shares(
     ).reset_index()
     table = table.merge(facts, on=["day", key, "voice"], how="left")
     table["themes"] = table["themes"].fillna("{}")
-    table = table.merge(
-        _authors_in_week(authors, table["day"].unique(), level, kabupaten), on=["day", key], how="left"
-    )
+    table = table.merge(_authors_in_week(authors, table["day"].unique(), level, kabupaten), on=["day", key], how="left")
     table["authors7"] = table["authors7"].fillna(0).astype(int)
     table["n7"] = table["n7"].astype(int)
     table["final"] = table["final"].astype(int)
@@ -195,9 +178,7 @@ def _authors_in_week(authors: pd.DataFrame, days: Sequence[date], level: str, ka
         code = code.where(code.str.count(r"\.") == 2, code.str.rsplit(".", n=1).str[0])
     elif depth == 2:
         code = code.map(lambda _: kabupaten)
-    table = pd.DataFrame(
-        {"day": pd.to_datetime(authors["day"]).dt.date, "code": code, "hash": authors["author_hash"]}
-    )
+    table = pd.DataFrame({"day": pd.to_datetime(authors["day"]).dt.date, "code": code, "hash": authors["author_hash"]})
     table["salt"] = table["hash"].str.split(":").str[0]
     rows = []
     for day in days:

@@ -1,0 +1,212 @@
+"""What a person sees in the terminal: the day's table, the watch list, health, one text's evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from analysis.gazetteer import Gazetteer
+from analysis.records import LEVELS
+from crawlers.sources import Source
+from pipelines.config import Settings
+from pipelines.store import Row, Store
+from pipelines.tables import published
+
+STATUS = {"enough": "cukup data", "estimated": "diperkirakan", "no_data": "tidak ada data"}
+TIER_STYLE = {"merah": "bold red", "kuning": "yellow"}
+BAR = 12  # characters of a full bar
+
+
+@contextmanager
+def live_progress() -> Iterator[tuple[Callable[[str], None], Callable[[str, int], None]]]:
+    """Yield callbacks for crawl lines and stage counts: live on a terminal, plain lines in a pipe."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield (lambda line: None), (lambda stage, done: console.print(f"{stage} +{done}", highlight=False))
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:.0f}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        tasks = {"crawl": progress.add_task("crawl", total=None)}
+
+        def on_line(line: str) -> None:
+            progress.update(tasks["crawl"], advance=1, description=f"crawl  {escape(line[:70])}")
+
+        def on_stage(stage: str, done: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=None)
+            progress.update(tasks[stage], advance=done)
+
+        yield on_line, on_stage
+
+
+def show_day(settings: Settings, store: Store, summary: Row | None = None, console: Console | None = None) -> None:
+    """Print the latest day's table per desa, the watch list, and where the data lie."""
+    console = console or Console()
+    table = store.daily("desa")
+    if table.empty:
+        console.print("Belum ada tabel: belum ada berita tentang wilayah ini. Silence is not calm.")
+        return
+    day = table["day"].max()
+    gazetteer = Gazetteer.load(settings.region)
+    shown = published(settings, table[table["day"] >= _week_before(day)])
+    shown = shown[(shown["day"] == day) & (shown["voice"] == "all")]
+    console.print(_desa_table(shown, day, gazetteer, str(settings.region_facts()["name"])))
+    _print_watch_list(console, store.watch_list(date.fromisoformat(day)), gazetteer)
+    if summary:
+        _print_summary(console, summary)
+    console.print(f"\nDatabase   {settings.database}", highlight=False, soft_wrap=True)
+    console.print("Tables     desa_daily, kecamatan_daily, kabupaten_daily; files with `run_monitor.py export`")
+
+
+def _week_before(day: str) -> str:
+    return str((pd.Timestamp(day) - pd.Timedelta(days=7)).date())
+
+
+def _desa_table(rows: pd.DataFrame, day: str, gazetteer: Gazetteer, region: str) -> Table:
+    """Shape one day as a table: desa with data by tension, then how many others have none of their own."""
+    table = Table(title=f"Ketegangan per desa, {region}, {day} (semua suara)", title_justify="left")
+    for name, justify in (("Desa", "left"), ("Kecamatan", "left"), ("Ketegangan", "left"), ("90 %", "left")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's literal
+    for name in ("Hari ini", "7 hari", "Salinan", "Sumber"):
+        table.add_column(name, justify="right")
+    table.add_column("Status")
+    enough = rows[rows["status"] == "enough"].sort_values("tension", ascending=False)
+    own = rows[(rows["status"] == "estimated") & (rows["n7"] > 0)].sort_values("desa_code")
+    for row in pd.concat([enough, own]).to_dict("records"):
+        desa = gazetteer.desa[row["desa_code"]]
+        kecamatan = gazetteer.kecamatan[desa.kecamatan_code]
+        table.add_row(
+            desa.name,
+            kecamatan.name,
+            _bar(row["tension"], row["status"]),
+            f"{row['low']:.2f}–{row['high']:.2f}",
+            *(str(row[name]) for name in ("n", "n7", "copies", "sources")),
+            STATUS[row["status"]],
+        )
+    silent = rows[(rows["status"] == "no_data")]
+    quiet = rows[(rows["status"] == "estimated") & (rows["n7"] == 0)]
+    table.caption = (
+        f"{len(quiet)} desa lain tanpa berita sendiri (diperkirakan dari kecamatan), "
+        f"{len(silent)} tanpa data. Tidak ada berita bukan berarti tenang."
+    )
+    return table
+
+
+def _bar(tension: float, status: str) -> Text:
+    full = round(tension * BAR)
+    style = "dim" if status != "enough" else "green" if tension < 0.25 else "yellow" if tension < 0.5 else "red"
+    return Text(f"{tension:.2f} " + "█" * full + "·" * (BAR - full), style=style)
+
+
+def _print_watch_list(console: Console, rows: Sequence[Row], gazetteer: Gazetteer) -> None:
+    console.print("\n[bold]Daftar pantau[/bold] (untuk didatangi dan didengar; ditinjau orang sebelum disampaikan)")
+    if not rows:
+        console.print("  tidak ada")
+    for row in rows:
+        place = gazetteer.desa.get(row["code"]) or gazetteer.kecamatan.get(row["code"])
+        name = place.name if place else row["code"]
+        tier = Text(f"  {row['tier']:15}", style=TIER_STYLE.get(row["tier"], "cyan"))
+        console.print(tier + Text(f" {name:20} {row['reason']}"), soft_wrap=True)
+
+
+def _print_summary(console: Console, summary: Row) -> None:
+    crawl, processed, built = summary["crawl"], summary["process"], summary["tables"]
+    console.print(
+        f"\n{crawl['items']} new from {crawl['sources']} sources ({crawl['failed']} failed); "
+        f"{processed['documents']} documents, {processed['changed']} changed, {processed['rejected']} rejected; "
+        f"{processed['located']} located, {processed['scored']} scored; {built['rows']} table rows changed",
+        highlight=False,
+    )
+
+
+def show_status(store: Store, console: Console | None = None) -> None:
+    """Print the last runs, the counts, and each source's health."""
+    console = console or Console()
+    runs = Table(title="Runs", title_justify="left")
+    for name in ("started", "kind", "status", "finished"):
+        runs.add_column(name)
+    for row in store.last_runs():
+        runs.add_row(row["started"], row["kind"], row["status"], row["finished"] or "-")
+    console.print(runs)
+    console.print("  ".join(f"{name} {count}" for name, count in store.counts().items()), highlight=False)
+    health = Table(title="Sources, silent ones first", title_justify="left")
+    for name in ("source", "voice", "enabled", "last success", "documents", "last fetch"):
+        health.add_column(name)
+    for row in store.source_health():
+        errors = json.loads(row["errors"] or "[]")
+        said = "never" if row["ok"] is None else "ok" if row["ok"] else escape("; ".join(errors)[:80])
+        health.add_row(
+            *(str(row[name]) for name in ("source_id", "voice")),
+            "yes" if row["enabled"] else "no",
+            *(str(row[name] if row[name] is not None else "-") for name in ("last_ok", "documents")),
+            said,
+        )
+    console.print(health)
+
+
+def show_sources(sources: Sequence[Source], console: Console | None = None) -> None:
+    """Print the declarations."""
+    table = Table(title="Declared sources", title_justify="left")
+    for name in ("id", "kind", "voice", "enabled", "verified", "address", "basis"):
+        table.add_column(name, overflow="fold")
+    for source in sources:
+        flags = ("yes" if source.enabled else "no", "yes" if source.verified else "no")
+        table.add_row(source.id, source.kind, source.voice, *flags, source.address, source.basis)
+    (console or Console()).print(table)
+
+
+def show_score(result: Row, text: str, console: Console | None = None) -> None:
+    """Print one text's score with the sentences that carried it."""
+    console = console or Console()
+    level = result["level"]
+    console.print(f"tension {result['tension']:.2f}   level {level} ({LEVELS[level]})   act {result['act']}")
+    shares = "  ".join(f"{name} {share:.2f}" for name, share in zip(LEVELS, result["levels"], strict=True))
+    console.print(f"{shares}\nthemes {', '.join(result['themes']) or '-'}   sentiment {result['sentiment']}")
+    for sentence in sorted(result["sentences"], key=lambda s: -s["tension"])[:3]:
+        console.print(Text(f"  {sentence['tension']:.2f}  {text[sentence['start'] : sentence['end']]}"))
+    console.print(f"model {result['model_id']}", style="dim")
+
+
+def show_location(result: Row, text: str, title: str = "", console: Console | None = None) -> None:
+    """Print one text's place with every mention highlighted and the rule that decided it."""
+    console = console or Console()
+    for field, content in (("title", title), ("text", text)):
+        shown = Text(content)
+        for mention in result["mentions"]:
+            if mention["field"] == field:
+                shown.stylize("bold green" if mention["code"] else "yellow", mention["start"], mention["end"])
+        if content:
+            console.print(shown)
+    codes = {key: ", ".join(result[key]) or "-" for key in ("desa", "desa_implied", "kecamatan")}
+    console.print(
+        f"\nlevel {result['level']}   desa {codes['desa']}   implied {codes['desa_implied']}   "
+        f"kecamatan {codes['kecamatan']}   kabupaten {'yes' if result['kabupaten'] else 'no'}   "
+        f"confidence {result['confidence']:.2f}\n{result['reason']}",
+        highlight=False,
+        markup=False,
+    )
+    table = Table("span", "resolved", "role", "rule", "candidates")
+    for mention in result["mentions"]:
+        candidates = ", ".join(_candidate(c) for c in mention["candidates"][:4])
+        table.add_row(*(escape(str(mention[k] or "-")) for k in ("span", "code", "role", "rule")), escape(candidates))
+    if result["mentions"]:
+        console.print(table)
+
+
+def _candidate(candidate: dict[str, Any]) -> str:
+    return f"{candidate['name']} {candidate['code']} ({candidate['weight']:.2f})"

@@ -1,0 +1,368 @@
+"""Sejuk's one command: each subcommand is one call into `pipelines`.
+
+Exit codes: 0 done; 1 something failed, the message says what to do; 2 wrong use; 3 another run is at work.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from analysis.errors import MonitorError
+
+if TYPE_CHECKING:
+    from pipelines.config import Settings
+    from pipelines.store import Store
+
+DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+class MonitorGroup(click.Group):
+    """Print expected failures as one message and exit non-zero; bugs keep their traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MonitorError as error:
+            from pipelines.lock import AlreadyRunning
+
+            click.echo(f"sejuk: {error}", err=True)
+            ctx.exit(3 if isinstance(error, AlreadyRunning) else 1)
+
+
+@click.group(cls=MonitorGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file [default: ./sejuk.toml]")
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Database and spool [default: ./var]")
+@click.option("--region", type=str, help="Name under data/regions, or a folder [default: pesawaran]")
+@click.option("-v", "--verbose", is_flag=True, help="Log every stage to standard error")
+@click.version_option(package_name="sejuk", message="%(version)s")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, home: Path | None, region: str | None, verbose: bool) -> None:
+    """Village-level tension monitor: tells community police where to go and listen.
+
+    \b
+    Examples:
+      run_monitor.py demo                  the whole chain on an invented region, on loopback
+      run_monitor.py sources check         probe every declared source
+      run_monitor.py once                  crawl, process and build today's tables
+      run_monitor.py run                   the same every hour until stopped
+      run_monitor.py locate "Warga Desa Bagelen, Gedong Tataan, bergotong royong"
+    """
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(name)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    ctx.obj = {"file": config, "home": home, "region": region}
+
+
+def _settings(ctx: click.Context, **more: Any) -> Settings:
+    from pipelines.config import load_settings
+
+    return load_settings(**(ctx.obj | more))
+
+
+@contextmanager
+def _work(settings: Settings, what: str) -> Iterator[Store]:
+    """Hold the lock and an open store."""
+    from pipelines.lock import one_run
+    from pipelines.store import Store
+
+    with one_run(settings.home, what), Store(settings.database) as store:
+        yield store
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Callable[[str], None], Callable[[str, int], None]]]:
+    """Show live progress on a terminal, plain lines in a pipe."""
+    from pipelines.terminal import live_progress
+
+    with live_progress() as callbacks:
+        yield callbacks
+
+
+def _since(value: Any) -> date | None:
+    return value.date() if value else None
+
+
+@cli.command()
+@click.option("--serve/--no-serve", envvar="DEMO_SERVE", default=True, help="Keep serving until interrupted")
+@click.pass_context
+def demo(ctx: click.Context, serve: bool) -> None:
+    """Run the whole chain on an invented region served on loopback.
+
+    A second run finds nothing new and changes nothing. Everything lies in var/demo.
+    """
+    from pipelines.monitor import run_demo
+    from pipelines.terminal import show_day
+
+    home = Path(ctx.obj["home"] or "var") / "demo"
+    with _progress() as (on_line, on_stage):
+        settings, summary = run_demo(home, on_line, on_stage)
+    from pipelines.store import Store
+
+    with Store(settings.database, read_only=True) as store:
+        show_day(settings, store, summary)
+
+
+@cli.command()
+@click.option("--only", multiple=True, help="Visit this source only (may be repeated)")
+@click.option("--since", type=DAY, help="Also fetch what was published since this day")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON")
+@click.pass_context
+def once(ctx: click.Context, only: tuple[str, ...], since: Any, as_json: bool) -> None:
+    """Crawl, process and build the tables, once."""
+    from pipelines.monitor import run_once
+    from pipelines.terminal import show_day
+
+    settings = _settings(ctx)
+    with _work(settings, "once") as store:
+        with _progress() as (on_line, on_stage):
+            summary = run_once(settings, store, only, _since(since), on_line, on_stage)
+        if as_json:
+            click.echo(json.dumps(summary))
+        else:
+            show_day(settings, store, summary)
+
+
+@cli.command()
+@click.pass_context
+def run(ctx: click.Context) -> None:
+    """Repeat `once` by the clock until SIGTERM; days are closed at tables.close_at."""
+    from pipelines.monitor import run_forever
+
+    settings = _settings(ctx)
+    with _work(settings, "run") as store:
+        run_forever(settings, store, click.echo)
+
+
+@cli.command()
+@click.option("--only", multiple=True, help="Visit this source only (may be repeated)")
+@click.option("--since", type=DAY, help="Also fetch what was published since this day")
+@click.pass_context
+def crawl(ctx: click.Context, only: tuple[str, ...], since: Any) -> None:
+    """Collect only: documents go to the spool."""
+    from pipelines.collect import collect
+    from pipelines.monitor import new_run_id, recorded_run
+    from pipelines.store import utc_now
+
+    settings = _settings(ctx)
+    with _work(settings, "crawl") as store:
+        run_id = new_run_id(utc_now())
+        with recorded_run(store, "crawl", run_id) as summary, _progress() as (on_line, _):
+            summary |= collect(settings, store, run_id, only, _since(since), on_line)
+        click.echo(json.dumps(summary))
+
+
+@cli.command()
+@click.pass_context
+def process(ctx: click.Context) -> None:
+    """Process what lies in the spool: clean, group, locate, score."""
+    from pipelines.monitor import new_run_id, recorded_run, voices_of
+    from pipelines.process import process as run_process
+    from pipelines.store import utc_now
+
+    settings = _settings(ctx)
+    with _work(settings, "process") as store:
+        run_id = new_run_id(utc_now())
+        with recorded_run(store, "process", run_id) as summary, _progress() as (_, on_stage):
+            summary |= run_process(settings, store, voices_of(settings), run_id, utc_now(), on_stage)
+        click.echo(json.dumps(summary))
+
+
+@cli.command()
+@click.option("--from", "since", type=DAY, help="Rebuild every day since this one, frozen ones too")
+@click.option("--show", is_flag=True, help="Only show the latest day")
+@click.pass_context
+def tables(ctx: click.Context, since: Any, show: bool) -> None:
+    """Build the daily tables from the stored scores and show the latest day."""
+    from analysis.classifier import Classifier
+    from pipelines.monitor import new_run_id, recorded_run
+    from pipelines.store import Store, utc_now
+    from pipelines.tables import build_tables
+    from pipelines.terminal import show_day
+
+    settings = _settings(ctx)
+    if show:
+        with Store(settings.database, read_only=True) as store:
+            show_day(settings, store)
+        return
+    with _work(settings, "tables") as store:
+        run_id = new_run_id(utc_now())
+        with recorded_run(store, "tables", run_id) as summary:
+            model_id = Classifier.load(settings.model).model_id
+            summary |= build_tables(settings, store, model_id, run_id, utc_now(), _since(since))
+        show_day(settings, store)
+
+
+@cli.command()
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder [default: HOME/export]")
+@click.option("--format", "formats", multiple=True, type=click.Choice(["csv", "parquet", "xlsx"]))
+@click.option("--since", type=DAY)
+@click.option("--until", type=DAY)
+@click.pass_context
+def export(ctx: click.Context, output: Path | None, formats: tuple[str, ...], since: Any, until: Any) -> None:
+    """Write the daily tables as CSV, Parquet and XLSX; safeguards applied, entered in the audit log."""
+    from pipelines.audit import record
+    from pipelines.export import FORMATS, export_tables
+    from pipelines.store import Store, utc_now
+    from pipelines.tables import published
+
+    settings = _settings(ctx)
+    folder = output or settings.home / "export"
+    with Store(settings.database) as store:
+        files = export_tables(
+            store, folder, lambda t: published(settings, t), formats or FORMATS, _since(since), _since(until)
+        )
+        record(store, "export", {"files": [f.name for f in files]}, utc_now())
+    for file in files:
+        click.echo(file)
+
+
+@cli.command()
+@click.argument("target", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_context
+def backup(ctx: click.Context, target: Path | None) -> None:
+    """Copy the database while it is in use (default: HOME/backup/sejuk-TIME.sqlite)."""
+    from pipelines.store import Store, utc_now
+
+    settings = _settings(ctx)
+    target = target or settings.home / "backup" / f"sejuk-{utc_now():%Y%m%dT%H%M%SZ}.sqlite"
+    with Store(settings.database, read_only=True) as store:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        store.backup(target)
+    click.echo(target)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Check Python, packages, model, disk, database, clock and sources; exit 1 if something needs a hand."""
+    from pipelines.doctor import examine
+
+    findings = examine(_settings(ctx))
+    if as_json:
+        click.echo(json.dumps([finding._asdict() for finding in findings]))
+    else:
+        for finding in findings:
+            click.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:12} {finding.detail}")
+    if not all(finding.ok for finding in findings):
+        click.get_current_context().exit(1)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show the last runs, what is stored, and each source's health, silent ones first."""
+    from pipelines.store import Store
+    from pipelines.terminal import show_status
+
+    settings = _settings(ctx)
+    with Store(settings.database, read_only=True) as store:
+        if as_json:
+            click.echo(
+                json.dumps({"counts": store.counts(), "runs": store.last_runs(), "sources": store.source_health()})
+            )
+        else:
+            show_status(store)
+
+
+@cli.group()
+def sources() -> None:
+    """List or probe the declared sources."""
+
+
+@sources.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def sources_list(ctx: click.Context, as_json: bool) -> None:
+    """List the sources with their voice and legal basis."""
+    from dataclasses import asdict
+
+    from pipelines.collect import declared_sources
+    from pipelines.terminal import show_sources
+
+    declared = declared_sources(_settings(ctx))
+    if as_json:
+        click.echo(json.dumps([asdict(source) for source in declared], default=str))
+    else:
+        show_sources(declared)
+
+
+@sources.command("check")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def sources_check(ctx: click.Context, as_json: bool) -> None:
+    """Probe every source, enabled or not, and report; exit 1 if an enabled one cannot be read."""
+    from pipelines.collect import check_sources
+
+    code = check_sources(_settings(ctx), as_json)
+    ctx.exit(code)
+
+
+def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what `score` and `locate` share: one text, or JSON lines in and out."""
+    jsonl = "JSONL with id, text and optional title; - reads standard input"
+    for decorate in (
+        click.option("--json", "as_json", is_flag=True, help="Print one text's result as JSON"),
+        click.option("--output", type=click.File("w", encoding="utf-8"), default="-", help="JSONL [default: stdout]"),
+        click.option("--input", "source", type=click.File(encoding="utf-8"), help=jsonl),
+        click.option("--title", default="", help="Title of the text"),
+        click.argument("text", required=False),
+    ):
+        command = decorate(command)
+    return command
+
+
+@cli.command()
+@_text_options
+@click.pass_context
+def score(
+    ctx: click.Context, text: str | None, title: str, source: IO[str] | None, output: IO[str], as_json: bool
+) -> None:
+    """Score texts: tension, level, sentiment, act, themes. One TEXT, or many with --input."""
+    from pipelines.terminal import show_score
+    from pipelines.texts import score_lines, score_one
+
+    settings = _settings(ctx)
+    if source is not None:
+        score_lines(settings, source, output)
+    elif text is None:
+        raise click.UsageError("give a TEXT, or --input FILE (- for standard input)")
+    else:
+        result = score_one(settings, text, title)
+        click.echo(json.dumps(result, ensure_ascii=False)) if as_json else show_score(result, text)
+
+
+@cli.command()
+@_text_options
+@click.pass_context
+def locate(
+    ctx: click.Context, text: str | None, title: str, source: IO[str] | None, output: IO[str], as_json: bool
+) -> None:
+    """Locate texts in the region, with the evidence for every place. One TEXT, or many with --input."""
+    from pipelines.terminal import show_location
+    from pipelines.texts import locate_lines, locate_one
+
+    settings = _settings(ctx)
+    if source is not None:
+        locate_lines(settings, source, output)
+    elif text is None:
+        raise click.UsageError("give a TEXT, or --input FILE (- for standard input)")
+    else:
+        result = locate_one(settings, text, title)
+        click.echo(json.dumps(result, ensure_ascii=False)) if as_json else show_location(result, text, title)
+
+
+if __name__ == "__main__":
+    cli()
