@@ -165,7 +165,9 @@ CREATE TABLE {name} (
   positive REAL,
   themes TEXT NOT NULL,         -- JSON {{theme: stories of the day}}
   max_level INTEGER,            -- highest level of a story of the day
-  final INTEGER NOT NULL,       -- 1: frozen, 7 days later
+  grave7 INTEGER NOT NULL,      -- stories of level 3 or 4 in 7 days
+  coverage REAL NOT NULL,       -- share of the voice's sources that could be known
+{extra}  final INTEGER NOT NULL,       -- 1: frozen, 7 days later
   as_of TEXT NOT NULL,          -- what was known when this row was last changed
   model_id TEXT NOT NULL,
   run_id TEXT NOT NULL,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import trends
 from analysis.gazetteer import Gazetteer
-from analysis.records import THEMES
+from analysis.records import SENTIMENTS, THEMES
 from pipelines.config import Settings
 from pipelines.store import Row, Store
 
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 
 OPEN_DAYS = 7  # a day is rebuilt until then, for stories come late; after that it is frozen
 LOOK_BACK = timedelta(days=150)  # stories older than this weigh less than 10 % of the slowest (45-day) memory
-_COLUMNS = [
-    *("voice", "n", "n7", "copies", "sources", "authors7"),
-    *("tension", "low", "high", "weight", "status"),
-    *("negative", "neutral", "positive", "themes", "max_level", "final", "as_of"),
-]
+ESTIMATES = {
+    "desa": trends.estimate,
+    "kecamatan": trends.estimate_kecamatan,
+    "kabupaten": trends.estimate_kabupaten,
+}
 VOICES = ("all", "press", "official", "public")
 
 
@@ -45,22 +45,16 @@ def build_tables(
     if not days:
         return {"days": 0, "rows": 0, "watch": 0}
     gazetteer = Gazetteer.load(settings.region)
-    code = str(settings.region_facts()["code"])
     places = pd.DataFrame(
         [(d.code, d.kecamatan_code) for d in gazetteer.desa.values()], columns=["desa_code", "kecamatan_code"]
     )
     stories = story_table(store.stories_of_region(model_id, days[0] - LOOK_BACK))
     coverage = coverage_table(store, days)
-    arguments = (stories, places, days, now, coverage)
-    tables = {
-        "desa": trends.estimate(*arguments),
-        "kecamatan": trends.estimate_kecamatan(*arguments),
-        "kabupaten": trends.estimate_kabupaten(*arguments).assign(kabupaten_code=code),
-    }
-    authors = store.public_authors(days[0] - timedelta(days=OPEN_DAYS))
+    authors = author_table(store, days[0] - timedelta(days=OPEN_DAYS))
     changed = 0
-    for level, table in tables.items():
-        rows = _with_shares(table, stories, authors, level, code)
+    for level, estimate in ESTIMATES.items():
+        table = estimate(stories, places, days, now, coverage=coverage, authors=authors)
+        rows = _with_shares(table, stories, f"{level}_code")
         changed += store.save_daily(level, rows.assign(model_id=model_id, run_id=run_id))
     watch = trends.watch_list(stories, places, days[-1], now)
     store.replace_watch_list(days[-1], [_watch_row(row, days[-1], now) for row in watch.to_dict("records")])
@@ -81,26 +75,25 @@ def days_to_build(settings: Settings, store: Store, today: date, since: date | N
 
 
 def story_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Shape stored stories for `analysis.trends`: one row a story and place, codes NA above their level."""
-    kecamatan = rows["code"].where(rows["place_level"] == "kecamatan", rows["code"].str.rsplit(".", n=1).str[0])
-    return pd.DataFrame(
-        {
-            "story_id": rows["story_id"],
-            "day": pd.to_datetime(rows["day"]).dt.date,
-            "desa_code": rows["code"].where(rows["place_level"] == "desa"),
-            "kecamatan_code": kecamatan,
-            "tension": rows["tension"].astype(float),
-            "level": rows["level"].astype(int),
-            "level_2plus": rows["level"] >= 2,
-            "voice": rows["voice"],
-            "copies": rows["copies"].astype(int),
-            "sources": rows["sources"].astype(int),
-            "authors": rows["authors"].astype(int),
-            "first_seen": pd.to_datetime(rows["first_seen"], utc=True),
-            "sentiment": rows["sentiment"],
-            "themes": rows["themes"],
-        }
+    """Shape stored stories for `analysis.trends`: one row a story and place, codes missing above their level."""
+    parent = rows["code"].str.rsplit(".", n=1).str[0]
+    table = rows.drop(columns=["code", "place_level", "sentiment", "themes"]).assign(
+        desa_code=rows["code"].where(rows["place_level"] == "desa"),
+        kecamatan_code=rows["code"].where(rows["place_level"] == "kecamatan", parent),
+        level_2plus=rows["level"] >= 2,
     )
+    shares = [json.loads(text) for text in rows["sentiment"]]
+    table[list(SENTIMENTS)] = pd.DataFrame(shares, columns=list(SENTIMENTS), index=rows.index, dtype=float)
+    themes = rows["themes"].map(json.loads)
+    for theme in THEMES:
+        table[theme] = [theme in named for named in themes]
+    return table
+
+
+def author_table(store: Store, since: date) -> pd.DataFrame:
+    """Return the distinct (day, desa_code, author_hash) of public documents pinned to a desa."""
+    rows = store.public_authors(since)
+    return rows[rows["code"].str.count(r"\.") == 3].rename(columns={"code": "desa_code"})
 
 
 def coverage_table(store: Store, days: Sequence[date]) -> pd.DataFrame:
@@ -137,65 +130,21 @@ def published(settings: Settings, table: pd.DataFrame) -> pd.DataFrame:
     return trends.publish(table, k=settings.tables.k)
 
 
-def _with_shares(
-    table: pd.DataFrame, stories: pd.DataFrame, authors: pd.DataFrame, level: str, kabupaten: str
-) -> pd.DataFrame:
-    """Add sentiment shares, theme counts, the highest level, 7-day stories and distinct public authors."""
-    key = f"{level}_code"
-    own = stories.assign(kabupaten_code=kabupaten).dropna(subset=[key]).drop_duplicates(["story_id", key])
-    own = pd.concat([own, own.assign(voice="all")])
-    grouped = own.groupby(["day", key, "voice"])
-    shares = grouped["sentiment"].agg(_mean_shares)
-    facts = pd.DataFrame(
-        {
-            "negative": shares.map(lambda s: s[0]),
-            "neutral": shares.map(lambda s: s[1]),
-            "positive": shares.map(lambda s: s[2]),
-            "themes": grouped["themes"].agg(_theme_counts),
-            "max_level": grouped["level"].max(),
-        }
-    ).reset_index()
+def _with_shares(table: pd.DataFrame, stories: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Add sentiment shares and theme counts, and shape days and times for the store."""
+    own = stories.assign(kabupaten_code=table[key].iloc[0]) if key == "kabupaten_code" else stories
+    facts = trends.summarise(own, key)
+    facts["themes"] = [
+        json.dumps({theme: int(row[theme]) for theme in THEMES if row.get(theme)}) for row in facts.to_dict("records")
+    ]
+    facts = facts[["day", key, "voice", "negative", "neutral", "positive", "themes"]]
     table = table.merge(facts, on=["day", key, "voice"], how="left")
-    table["themes"] = table["themes"].fillna("{}")
-    table = table.merge(_authors_in_week(authors, table["day"].unique(), level, kabupaten), on=["day", key], how="left")
-    table["authors7"] = table["authors7"].fillna(0).astype(int)
-    table["n7"] = table["n7"].astype(int)
-    table["final"] = table["final"].astype(int)
-    table["as_of"] = table["as_of"].map(lambda t: t.isoformat())
-    table["day"] = table["day"].map(lambda d: d.isoformat())
-    return table[["day", key, *_COLUMNS]]
-
-
-def _authors_in_week(authors: pd.DataFrame, days: Sequence[date], level: str, kabupaten: str) -> pd.DataFrame:
-    """Return distinct public authors per day and place over 7 days.
-
-    Salts rotate, so one person may count as two across a change of salt; the largest count under one salt
-    is taken, which never overstates.
-    """
-    depth = {"desa": None, "kecamatan": 1, "kabupaten": 2}[level]
-    code = authors["code"]
-    if depth == 1:
-        code = code.where(code.str.count(r"\.") == 2, code.str.rsplit(".", n=1).str[0])
-    elif depth == 2:
-        code = code.map(lambda _: kabupaten)
-    table = pd.DataFrame({"day": pd.to_datetime(authors["day"]).dt.date, "code": code, "hash": authors["author_hash"]})
-    table["salt"] = table["hash"].str.split(":").str[0]
-    rows = []
-    for day in days:
-        week = table[(table["day"] <= day) & (table["day"] > day - timedelta(days=7))]
-        counts = week.groupby(["code", "salt"])["hash"].nunique().groupby("code").max()
-        rows += [(day, place, int(count)) for place, count in counts.items()]
-    return pd.DataFrame(rows, columns=["day", f"{level}_code", "authors7"])
-
-
-def _mean_shares(column: pd.Series[str]) -> list[float]:
-    shares = pd.DataFrame(json.loads(text) for text in column).mean()
-    return [round(float(share), 4) for share in shares]
-
-
-def _theme_counts(column: pd.Series[str]) -> str:
-    names = [name for text in column for name in json.loads(text)]
-    return json.dumps({theme: names.count(theme) for theme in THEMES if theme in names})
+    return table.assign(
+        themes=table["themes"].fillna("{}"),
+        final=table["final"].astype(int),
+        as_of=table["as_of"].map(lambda t: t.isoformat()),
+        day=table["day"].map(lambda d: d.isoformat()),
+    )
 
 
 def _watch_row(row: Row, day: date, now: datetime) -> Row:
