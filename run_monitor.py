@@ -287,14 +287,12 @@ def sources() -> None:
 @click.pass_context
 def sources_list(ctx: click.Context, as_json: bool) -> None:
     """List the sources with their voice and legal basis."""
-    from dataclasses import asdict
-
-    from pipelines.collect import declared_sources
+    from pipelines.collect import declared_sources, source_row
     from pipelines.terminal import show_sources
 
     declared = declared_sources(_settings(ctx))
     if as_json:
-        click.echo(json.dumps([asdict(source) for source in declared], default=str))
+        click.echo(json.dumps([source_row(source) for source in declared]))
     else:
         show_sources(declared)
 

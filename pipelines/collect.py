@@ -60,7 +60,7 @@ def collect(
     _run_crawler(command, _environment(settings), settings.crawl.timeout_minutes, on_line)
     summary = _read_summary(summary_file)
     rows = [_fetch_row(entry, summary, settings) for entry in summary["sources"]]
-    store.save_fetches((_source_row(source) for source in sources), rows)
+    store.save_fetches((source_row(source) for source in sources), rows)
     summary_file.unlink()
     for row in rows:
         if not row["ok"]:
@@ -155,7 +155,8 @@ def _read_summary(file: Path) -> dict[str, Any]:
     return summary
 
 
-def _source_row(source: Source) -> Row:
+def source_row(source: Source) -> Row:
+    """Return a declaration as a row of the table `sources`."""
     return {
         "source_id": source.id,
         "name": source.name,

@@ -15,6 +15,12 @@ def m001_foundation(db: Database) -> None:
             db.execute(statement)
 
 
+KECAMATAN_COLUMNS = """\
+  kecamatan_code TEXT NOT NULL,
+  kecamatan_tension REAL,       -- what is shown where the desa's own stories are too few
+  kecamatan_low REAL,
+  kecamatan_high REAL,
+"""
 FOUNDATION = (
     """
 CREATE TABLE runs (             -- one row for each run of the pipeline
@@ -174,10 +180,10 @@ CREATE TABLE {name} (
   PRIMARY KEY (day, {key}, voice)
 );
 """
-        for name, key in (
-            ("desa_daily", "desa_code"),
-            ("kecamatan_daily", "kecamatan_code"),
-            ("kabupaten_daily", "kabupaten_code"),
+        for name, key, extra in (
+            ("desa_daily", "desa_code", KECAMATAN_COLUMNS),
+            ("kecamatan_daily", "kecamatan_code", ""),
+            ("kabupaten_daily", "kabupaten_code", ""),
         )
     )
     + """
