@@ -36,6 +36,8 @@ def _storage_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise StorageError(f"{path}: {error}{_remedy(str(error))}") from error
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror or error}; choose another `home` or make room") from error
     except sqlite3.DatabaseError as error:
         raise StorageError(f"{path}: {error}; restore a backup (see `run_monitor.py backup`)") from error
 
