@@ -7,7 +7,7 @@ outage of the sources gives `no_data` and no number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -18,6 +18,7 @@ from analysis.story_table import (
     VOICES,
     Counts,
     Floats,
+    Ints,
     StoryTable,
     as_date,
     count,
@@ -34,6 +35,8 @@ ENOUGH = 3  # stories in 7 days from which a place stands on its own
 FINAL_AFTER = 7  # days until a day is frozen
 HISTORY = 365  # days before the first asked day that can still matter
 STALE = 30  # days without any story of a voice in the whole region, after which nothing can be said
+FIT_DAYS, FIT_STORIES, FIT_CAP = 28, 200, 5
+SHORT_LAGS, LONG_LAGS = (1, 2, 3), (14, 18, 22, 26, 30)
 Z90 = 1.6448536269514722  # two-sided 90 % of the normal distribution
 SINGLE = "satu laporan, belum dikuatkan"
 HIDDEN = "kurang dari {k} penulis dalam 7 hari: hanya dihitung di tingkat kecamatan"
@@ -183,7 +186,7 @@ def _level_table(region: _Region, level: str, parameters: Parameters | None) -> 
     shown = region.authors7 >= region.k
     counts = {name: count(region.table, name, region.first, region.last, shown) for name in KEYS}
     own = counts[level]
-    chosen = parameters or fit_counts(counts, level, region.table.places.parent)
+    chosen = parameters or fit_counts(counts, level, region.table.places.parent, DEFAULTS[level])
     fields = _filter(counts, level, region.table.places.parent, chosen)
     fields |= _counted(region, own, level)
     heard = trailing(counts["kabupaten"].n, STALE) > 0  # (days, voices, 1)
@@ -248,14 +251,14 @@ def _codes(table: StoryTable, level: str) -> tuple[str, ...]:
     return (table.places.kecamatan[0].rpartition(".")[0] if table.places.kecamatan else "",)
 
 
-def _prior_counts(counts: dict[str, Counts], level: str, parent: np.ndarray) -> tuple[Floats, Floats, np.ndarray]:
+def _prior_counts(counts: dict[str, Counts], level: str, parent: Ints) -> tuple[Floats, Floats, Ints]:
     """Return counts and sums of the level above, and each place's position in it."""
     above = counts["kecamatan" if level == "desa" else "kabupaten"]
     position = parent if level == "desa" else np.zeros(counts[level].n.shape[2], dtype=np.int64)
     return above.weighted, above.total, position
 
 
-def _filter(counts: dict[str, Counts], level: str, parent: np.ndarray, p: Parameters) -> dict[str, Floats]:
+def _filter(counts: dict[str, Counts], level: str, parent: Ints, p: Parameters) -> dict[str, Floats]:
     """Run the discounted empirical-Bayes recursion over the days.
 
     Source: docs/statistics.md. W, V, A are the discounted count, squared discount and surprise of a place;
@@ -271,7 +274,7 @@ def _filter(counts: dict[str, Counts], level: str, parent: np.ndarray, p: Parame
     up_n, up_s = (np.zeros((voices, above_n.shape[2])) for _ in range(2))
     day_n, day_s = np.zeros((voices, 1)), np.zeros((voices, 1))
     anchor_n, anchor_s = np.full((voices, 1), p.pseudo_stories), np.full((voices, 1), p.start * p.pseudo_stories)
-    out = {name: np.empty_like(n) for name in ("tension", "sd", "weight", "prior", "lead_mean", "lead_sd")}
+    out = {name: np.empty_like(n) for name in ("tension", "sd", "weight", "level_mean", "lead_mean", "lead_sd")}
     for t in range(len(n)):
         up_n, up_s = mid * up_n + above_n[t], mid * up_s + above_s[t]
         own_n, own_s = mid * own_n + n[t], mid * own_s + s[t]
@@ -288,7 +291,7 @@ def _filter(counts: dict[str, Counts], level: str, parent: np.ndarray, p: Parame
         out["tension"][t] = np.clip(prior + a / (w + m), 0, 1)
         out["sd"][t] = _sd(w, v, prior_var, delta, m, p)
         out["weight"][t] = w / (w + m)
-        out["prior"][t] = prior
+        out["level_mean"][t] = level_mean
         big_n, r = slow * big_n + n[t], slow * r + s[t] - n[t] * level_mean
         anchor_n, anchor_s = slow * anchor_n + region_n[t], slow * anchor_s + region_s[t]
         anchor_n, anchor_s = np.maximum(anchor_n, 1e-9), np.maximum(anchor_s, 0)
@@ -303,9 +306,36 @@ def _sd(w: Floats, v: Floats, prior_var: Floats, delta: float, m: float, p: Para
     return np.asarray(np.sqrt(own + prior_var * (m / (w + m)) ** 2))
 
 
-def fit_counts(counts: dict[str, Counts], level: str, parent: np.ndarray) -> Parameters:
-    """Estimate the variances of a level from its own past; placeholder of the defaults until then."""
-    return DEFAULTS[level]
+def fit_counts(counts: dict[str, Counts], level: str, parent: Ints, start: Parameters) -> Parameters:
+    """Estimate the variances of a level from its own past, by moments over all voices.
+
+    sigma2 is pooled within places and days. The autocovariance of a place's distance from the level above
+    falls to tau_v2 at long lags and starts at tau_v2 + tau2. The width makes the one-step errors of the past
+    as large as was said. `start` is returned unchanged before 28 days and 200 stories.
+    """
+    own = counts[level]
+    n, total = own.weighted[:, 0], own.total[:, 0]
+    if (counts["kabupaten"].weighted[:, 0].sum(axis=1) > 0).sum() < FIT_DAYS or n.sum() < FIT_STORIES:
+        return start
+    mean = np.divide(total, n, out=np.zeros_like(n), where=n > 0)
+    sigma2 = max(float((own.squares[:, 0] - n * mean**2).sum() / max((n - (n > 0)).sum(), 1)), 1e-3)
+    distance = mean - _filter(counts, level, parent, start)["level_mean"][:, 0]
+    weight = np.minimum(n, FIT_CAP)
+    lasting = np.mean([_autocovariance(distance, weight, lag) for lag in LONG_LAGS if lag < len(n) // 2])
+    keep = 0.5 ** (1 / start.half_life)
+    passing = np.mean([(_autocovariance(distance, weight, lag) - lasting) / keep**lag for lag in SHORT_LAGS])
+    tau_v2, tau2 = (float(np.clip(value, sigma2 / 200, sigma2)) for value in (lasting, passing))
+    fitted = replace(start, sigma2=sigma2, tau2=tau2, tau_v2=tau_v2, width=1.0)
+    lead = _filter(counts, level, parent, fitted)
+    seen = n > 0
+    error = (n * (mean - lead["lead_mean"][:, 0]) ** 2 - sigma2)[seen].sum()
+    said = (n * lead["lead_sd"][:, 0] ** 2)[seen].sum()
+    return replace(fitted, width=float(np.clip(np.sqrt(max(error, 0) / said), 0.8, 1.5)))
+
+
+def _autocovariance(distance: Floats, weight: Floats, lag: int) -> float:
+    product = weight[lag:] * weight[:-lag]
+    return float((product * distance[lag:] * distance[:-lag]).sum() / max(product.sum(), 1e-9))
 
 
 def summarise(stories: pd.DataFrame, by: str = "desa_code") -> pd.DataFrame:
