@@ -181,8 +181,9 @@ def process(ctx: click.Context) -> None:
 @cli.command()
 @click.option("--from", "since", type=DAY, help="Rebuild every day since this one, frozen ones too")
 @click.option("--show", is_flag=True, help="Only show the latest day")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Also write what is shown as SVG")
 @click.pass_context
-def tables(ctx: click.Context, since: Any, show: bool) -> None:
+def tables(ctx: click.Context, since: Any, show: bool, picture: Path | None) -> None:
     """Build the daily tables from the stored scores and show the latest day."""
     from analysis.classifier import Classifier
     from pipelines.monitor import new_run_id, recorded_run
@@ -193,14 +194,14 @@ def tables(ctx: click.Context, since: Any, show: bool) -> None:
     settings = _settings(ctx)
     if show:
         with Store(settings.database, read_only=True) as store:
-            show_day(settings, store)
+            show_day(settings, store, picture=picture)
         return
     with _work(settings, "tables") as store:
         run_id = new_run_id(utc_now())
         with recorded_run(store, "tables", run_id) as summary:
             model_id = Classifier.load(settings.model).model_id
             summary |= build_tables(settings, store, model_id, run_id, utc_now(), _since(since))
-        show_day(settings, store)
+        show_day(settings, store, picture=picture)
 
 
 @cli.command()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -54,12 +55,12 @@ def live_progress() -> Iterator[tuple[Callable[[str], None], Callable[[str, int]
         yield on_line, on_stage
 
 
-def show_day(settings: Settings, store: Store, summary: Row | None = None, console: Console | None = None) -> None:
-    """Print the latest day's table per desa, the watch list, and where the data lie."""
-    console = console or Console()
+def show_day(settings: Settings, store: Store, summary: Row | None = None, picture: Path | None = None) -> None:
+    """Print the latest day's table per desa, the watch list, and where the data lie; `picture`: also as SVG."""
+    console = Console(record=picture is not None, width=120 if picture else None)
     table = store.daily("desa")
     if table.empty:
-        console.print("Belum ada tabel: belum ada berita tentang wilayah ini. Silence is not calm.")
+        console.print("Belum ada tabel: belum ada berita tentang wilayah ini. Sepi bukan berarti tenang.")
         return
     day = table["day"].max()
     gazetteer = Gazetteer.load(settings.region)
@@ -71,6 +72,8 @@ def show_day(settings: Settings, store: Store, summary: Row | None = None, conso
         _print_summary(console, summary)
     console.print(f"\nDatabase   {settings.database}", highlight=False, soft_wrap=True)
     console.print("Tables     desa_daily, kecamatan_daily, kabupaten_daily; files with `run_monitor.py export`")
+    if picture:
+        console.save_svg(str(picture), title="sejuk")
 
 
 def _week_before(day: str) -> str:
