@@ -94,9 +94,8 @@ def _since(value: Any) -> date | None:
 
 
 @cli.command()
-@click.option("--serve/--no-serve", envvar="DEMO_SERVE", default=True, help="Keep serving until interrupted")
 @click.pass_context
-def demo(ctx: click.Context, serve: bool) -> None:
+def demo(ctx: click.Context) -> None:
     """Run the whole chain on an invented region served on loopback.
 
     A second run finds nothing new and changes nothing. Everything lies in var/demo.
