@@ -1,0 +1,71 @@
+"""Visit the declared sources and report on each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from crawlers.engine import ENGINES, Process
+from crawlers.errors import StateError
+from crawlers.sources import Source
+from crawlers.visit import Run, Visit
+
+log = logging.getLogger(__name__)
+
+
+def crawl(
+    sources: Sequence[Source],
+    run: Run,
+    only: Collection[str] = (),
+    allow_hosts: Sequence[str] = (),
+    contact: str = "",
+) -> dict[str, Any]:
+    """Visit the enabled sources, all in this process; one that fails stops no other.
+
+    Args: only: ids of the sources to visit; a disabled one among them is reported, not visited.
+    Returns: the summary. Raises: StateError (the state cannot be written).
+    """
+    started = run.now()
+    visits = [Visit(source, run) for source in sources if (source.id in only if only else source.enabled)]
+    ready = [visit for visit in visits if _is_ready(visit)]
+    process = Process(allow_hosts, contact)
+    try:
+        for visit in ready:
+            visit.recover()
+        counts = process.run(ready, ENGINES)
+    except sqlite3.Error as error:
+        raise StateError(f"the URL state cannot be written: {error}") from error
+    for visit in ready:
+        if visit.source.id not in counts or (not visit.finished and process.stopping):
+            visit.fail("stopped before its end; the next run goes on")
+    return {
+        "run_id": run.id,
+        "started": started.isoformat(),
+        "finished": run.now().isoformat(),
+        "sources": [visit.summary(counts.get(visit.source.id, {})) for visit in visits],
+    }
+
+
+def _is_ready(visit: Visit) -> bool:
+    paused = visit.run.state.paused_until(visit.source.id)
+    if not visit.source.enabled:
+        visit.fail("is disabled; set enabled = true in its declaration")
+    elif paused and paused > visit.run.now():
+        visit.fail(f"left alone until {paused.isoformat(timespec='minutes')}, as its host asked")
+    return not visit.errors
+
+
+def write_summary(path: Path, summary: dict[str, Any]) -> None:
+    """Write the summary whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(part, "w", encoding="utf-8") as file:
+        json.dump(summary, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,23 @@
+"""RSS and Atom; the article's page is read where the feed holds only a teaser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from scrapy.http import Response
+
+from crawlers.listings import read_feed
+from crawlers.spiders.base import Output, SourceSpider
+
+
+class FeedSpider(SourceSpider):
+    """Read a feed."""
+
+    async def start(self) -> AsyncIterator[Any]:
+        """Ask for the feed."""
+        yield self.list_request(self.visit.source.address, self._read)
+
+    def _read(self, response: Response, page: str) -> Output:
+        run = self.visit.run
+        yield from self.take(read_feed(page, response.url, run.now(), run.local))
