@@ -98,11 +98,13 @@ def _feed_entry(entry: Any, now: datetime, local: tzinfo) -> Entry:
     published = parse_date(stated, now, local)
     if published is None and (parsed := entry.get("published_parsed")):
         published = plausible(datetime.fromtimestamp(calendar.timegm(parsed), UTC), now)
-    summary = entry.get("summary", "")
+    title, summary = plain(entry.get("title", "")), entry.get("summary", "")
+    if not title:  # a post: what it says stands whole in the item
+        text = text or fragment_text(summary)
     return Entry(
         url=entry["link"].strip(),
-        title=plain(entry.get("title", "")),
-        text=text if len(text) >= _FULL else "",
+        title=title,
+        text=text if len(text) >= _FULL or not title else "",
         published=published,
         published_from="feed" if published else "none",
         version=_digest(entry.get("updated", ""), entry.get("title", ""), summary, text),

@@ -124,7 +124,7 @@ def _of(stories: list[DemoStory], site: str) -> list[DemoStory]:
 
 
 def _article(story: DemoStory, name: str) -> str:
-    paragraphs = "".join(f"<p>{escape(sentence.strip())}.</p>" for sentence in story.text.split(". ") if sentence)
+    paragraphs = "".join(f"<p>{escape(sentence)}.</p>" for sentence in story.text.rstrip(".").split(". "))
     return (
         f'<html lang="id"><head><title>{escape(story.title)} - {name}</title>'
         f'<meta property="og:title" content="{escape(story.title)}">'
