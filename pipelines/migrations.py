@@ -140,7 +140,7 @@ CREATE TABLE scores (           -- what the classifier says of a story of the re
   model_id TEXT NOT NULL,
   content_hash TEXT NOT NULL,
   tension REAL NOT NULL CHECK (tension BETWEEN 0 AND 1), -- expected level / 4
-  level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 4),  -- most probable level
+  level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 4),  -- the tension's nearest level
   levels TEXT NOT NULL,         -- JSON, 5 probabilities
   sentiment TEXT NOT NULL,      -- JSON, negatif, netral, positif
   act TEXT NOT NULL,            -- none, cooling, escalation

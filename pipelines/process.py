@@ -25,7 +25,7 @@ from analysis.gazetteer import Gazetteer
 from analysis.locate import Locator
 from analysis.records import ACTS, THEMES, Document, Location, Rejected, Scores, Voice
 from analysis.stories import Fingerprint, best_match, fingerprints
-from analysis.tension import levels_of, tension
+from analysis.tension import tension
 from analysis.text import canonical_url, clean_text, content_hash, document_id, known_date, language, words
 from crawlers.items import RawDocument
 from crawlers.spool import read_spool
@@ -291,12 +291,12 @@ def score_new(classifier: Classifier, store: Store, run_id: str, progress: Progr
 
 def score_rows(scores: Scores) -> list[Row]:
     """Return the scores of each text as a row: tension, level, probabilities, act, themes, model id."""
-    values, levels = tension(scores.levels), levels_of(scores.levels)
+    values = tension(scores.levels)
     return [
         {
             "model_id": scores.model_id,
             "tension": round(float(values[i]), 4),
-            "level": int(levels[i]),
+            "level": round(4 * float(values[i])),
             "levels": json.dumps([round(float(p), 4) for p in scores.levels[i]]),
             "sentiment": json.dumps([round(float(p), 4) for p in scores.sentiment[i]]),
             "act": ACTS[int(scores.acts[i].argmax())],

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 import pandas as pd
 
-from analysis import trends
+from analysis import alerts, trends
 from analysis.gazetteer import Gazetteer
 from analysis.records import SENTIMENTS, THEMES
 from pipelines.config import Settings
@@ -56,7 +56,8 @@ def build_tables(
         table = estimate(stories, places, days, now, coverage=coverage, authors=authors)
         rows = _with_shares(table, stories, f"{level}_code")
         changed += store.save_daily(level, rows.assign(model_id=model_id, run_id=run_id))
-    watch = trends.watch_list(stories, places, days[-1], now)
+    zone, calendar = str(settings.timezone), calendar_table(settings)
+    watch = alerts.watch_list(stories, places, now, coverage, calendar, authors=authors, timezone=zone)
     store.replace_watch_list(days[-1], [_watch_row(row, days[-1], now) for row in watch.to_dict("records")])
     log.info("tables days=%d rows_changed=%d watch=%d", len(days), changed, len(watch))
     return {"days": len(days), "rows": changed, "watch": len(watch)}
@@ -88,6 +89,12 @@ def story_table(rows: pd.DataFrame) -> pd.DataFrame:
     for theme in THEMES:
         table[theme] = [theme in named for named in themes]
     return table
+
+
+def calendar_table(settings: Settings) -> pd.DataFrame | None:
+    """Return the region's known events, which must not raise themselves; None where it has none."""
+    file = settings.region / "calendar.csv"
+    return pd.read_csv(file) if file.is_file() else None
 
 
 def author_table(store: Store, since: date) -> pd.DataFrame:
@@ -150,7 +157,7 @@ def _with_shares(table: pd.DataFrame, stories: pd.DataFrame, key: str) -> pd.Dat
 def _watch_row(row: Row, day: date, now: datetime) -> Row:
     return {
         "day": day.isoformat(),
-        "code": row["desa_code"],
+        "code": row["code"],
         "tier": row["tier"],
         "reason": row["reason"],
         "seen": row["seen"],

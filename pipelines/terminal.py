@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -25,7 +26,8 @@ from pipelines.tables import published
 
 STATUS = {"enough": "cukup data", "estimated": "diperkirakan", "no_data": "tidak ada data"}
 TIER_STYLE = {"merah": "bold red", "kuning": "yellow"}
-BAR = 12  # characters of a full bar
+BAR = 8  # characters of a full bar
+WIDE = 110  # columns from which copies and sources are shown
 
 
 @contextmanager
@@ -66,12 +68,12 @@ def show_day(settings: Settings, store: Store, summary: Row | None = None, pictu
     gazetteer = Gazetteer.load(settings.region)
     shown = published(settings, table[table["day"] >= _week_before(day)])
     shown = shown[(shown["day"] == day) & (shown["voice"] == "all")]
-    console.print(_desa_table(shown, day, gazetteer, str(settings.region_facts()["name"])))
+    console.print(_desa_table(shown, day, gazetteer, str(settings.region_facts()["name"]), console.width))
     _print_watch_list(console, store.watch_list(date.fromisoformat(day)), gazetteer)
     if summary:
         _print_summary(console, summary)
     console.print(f"\nDatabase   {settings.database}", highlight=False, soft_wrap=True)
-    console.print("Tables     desa_daily, kecamatan_daily, kabupaten_daily; files with `run_monitor.py export`")
+    console.print("Tables     desa_daily, kecamatan_daily, kabupaten_daily; `export` writes files", highlight=False)
     if picture:
         console.save_svg(str(picture), title="sejuk")
 
@@ -80,33 +82,36 @@ def _week_before(day: str) -> str:
     return str((pd.Timestamp(day) - pd.Timedelta(days=7)).date())
 
 
-def _desa_table(rows: pd.DataFrame, day: str, gazetteer: Gazetteer, region: str) -> Table:
-    """Shape one day as a table: desa with data by tension, then how many others have none of their own."""
-    table = Table(title=f"Ketegangan per desa, {region}, {day} (semua suara)", title_justify="left")
-    for name, justify in (("Desa", "left"), ("Kecamatan", "left"), ("Ketegangan", "left"), ("90 %", "left")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # rich's literal
-    for name in ("Hari ini", "7 hari", "Salinan", "Sumber"):
-        table.add_column(name, justify="right")
-    table.add_column("Status")
+def _desa_table(rows: pd.DataFrame, day: str, gazetteer: Gazetteer, region: str, width: int) -> Table:
+    """Shape one day as a table: desa with stories of their own, then how many others have none."""
+    counts = {"n": "Hari ini", "n7": "7 hari", "copies": "Salinan", "sources": "Sumber"}
+    if width < WIDE:
+        counts = {"n": "Kini", "n7": "7 hr"}
+    table = Table(title=f"Ketegangan per desa, {region}, {day} (semua suara)", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("Desa", "Kecamatan", "Ketegangan", "90 %"):
+        table.add_column(name, no_wrap=True)
+    for name in counts.values():
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Status", no_wrap=True)
     enough = rows[rows["status"] == "enough"].sort_values("tension", ascending=False)
     own = rows[(rows["status"] == "estimated") & (rows["n7"] > 0)].sort_values("desa_code")
     for row in pd.concat([enough, own]).to_dict("records"):
         desa = gazetteer.desa[row["desa_code"]]
-        kecamatan = gazetteer.kecamatan[desa.kecamatan_code]
         table.add_row(
             desa.name,
-            kecamatan.name,
+            gazetteer.kecamatan[desa.kecamatan_code].name,
             _bar(row["tension"], row["status"]),
             f"{row['low']:.2f}–{row['high']:.2f}",
-            *(str(row[name]) for name in ("n", "n7", "copies", "sources")),
+            *(str(row[name]) for name in counts),
             STATUS[row["status"]],
         )
-    silent = rows[(rows["status"] == "no_data")]
-    quiet = rows[(rows["status"] == "estimated") & (rows["n7"] == 0)]
+    silent = (rows["status"] == "no_data").sum()
+    quiet = ((rows["status"] == "estimated") & (rows["n7"] == 0)).sum()
     table.caption = (
-        f"{len(quiet)} desa lain tanpa berita sendiri (diperkirakan dari kecamatan), "
-        f"{len(silent)} tanpa data. Tidak ada berita bukan berarti tenang."
+        f"{quiet} desa lain tanpa berita sendiri (diperkirakan dari kecamatan), {silent} tanpa data.\n"
+        "Tidak ada berita bukan berarti tenang."
     )
+    table.caption_justify = "left"
     return table
 
 
@@ -134,6 +139,7 @@ def _print_summary(console: Console, summary: Row) -> None:
         f"{processed['documents']} documents, {processed['changed']} changed, {processed['rejected']} rejected; "
         f"{processed['located']} located, {processed['scored']} scored; {built['rows']} table rows changed",
         highlight=False,
+        soft_wrap=True,
     )
 
 
