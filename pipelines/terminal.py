@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -26,7 +25,6 @@ from pipelines.tables import published
 
 STATUS = {"enough": "cukup data", "estimated": "diperkirakan", "no_data": "tidak ada data"}
 TIER_STYLE = {"merah": "bold red", "kuning": "yellow"}
-BAR = 8  # characters of a full bar
 WIDE = 110  # columns from which copies and sources are shown
 
 
@@ -85,9 +83,12 @@ def _week_before(day: str) -> str:
 def _desa_table(rows: pd.DataFrame, day: str, gazetteer: Gazetteer, region: str, width: int) -> Table:
     """Shape one day as a table: desa with stories of their own, then how many others have none."""
     counts = {"n": "Hari ini", "n7": "7 hari", "copies": "Salinan", "sources": "Sumber"}
+    bar, gap = 12, 2
     if width < WIDE:
-        counts = {"n": "Kini", "n7": "7 hr"}
-    table = Table(title=f"Ketegangan per desa, {region}, {day} (semua suara)", title_justify="left", box=SIMPLE_HEAD)
+        counts, bar, gap = {"n": "Kini", "n7": "7 hr"}, 5, 1
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold underline")
+    table.title = f"Ketegangan per desa, {region}, {day} (semua suara)"
+    table.title_justify = "left"
     for name in ("Desa", "Kecamatan", "Ketegangan", "90 %"):
         table.add_column(name, no_wrap=True)
     for name in counts.values():
@@ -100,7 +101,7 @@ def _desa_table(rows: pd.DataFrame, day: str, gazetteer: Gazetteer, region: str,
         table.add_row(
             desa.name,
             gazetteer.kecamatan[desa.kecamatan_code].name,
-            _bar(row["tension"], row["status"]),
+            _bar(row["tension"], row["status"], bar),
             f"{row['low']:.2f}–{row['high']:.2f}",
             *(str(row[name]) for name in counts),
             STATUS[row["status"]],
@@ -115,10 +116,10 @@ def _desa_table(rows: pd.DataFrame, day: str, gazetteer: Gazetteer, region: str,
     return table
 
 
-def _bar(tension: float, status: str) -> Text:
-    full = round(tension * BAR)
+def _bar(tension: float, status: str, length: int) -> Text:
+    full = round(tension * length)
     style = "dim" if status != "enough" else "green" if tension < 0.25 else "yellow" if tension < 0.5 else "red"
-    return Text(f"{tension:.2f} " + "█" * full + "·" * (BAR - full), style=style)
+    return Text(f"{tension:.2f} " + "█" * full + "·" * (length - full), style=style)
 
 
 def _print_watch_list(console: Console, rows: Sequence[Row], gazetteer: Gazetteer) -> None:
