@@ -191,6 +191,7 @@ def test_tables_tell_enough_estimated_and_no_data_apart(
         ),
         raw("warga", 11, "karangsejuk rusuh lagi, tadi ada yang bawa parang dan saling ancam", 3, author_hash="x"),
         raw("kabar", 12, FEAST, 6),
+        raw("kabar", 13, "Mediasi digelar setelah massa merusak pos kebun di Desa Karangsejuk, Tirta Wening.", 2),
     ]
     spooled(settings, "r1", *tellings)
     table = built(settings, store, classifier)
