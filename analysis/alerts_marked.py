@@ -73,6 +73,6 @@ def threshold(past: Floats, rate: float) -> float:
     floor = float(np.log(1 / rate))
     if past.size < 1000:
         return floor
-    low, high = np.quantile(past, (0.98, 0.997))
-    slope = (high - low) / np.log(0.02 / 0.003)
-    return max(floor, float(high + slope * np.log(0.003 / rate)))
+    low, high = np.quantile(past, (0.95, 0.99))
+    slope = (high - low) / np.log(0.05 / 0.01)
+    return max(floor, float(high + slope * np.log(0.01 / rate)))

@@ -286,10 +286,11 @@ def _filter(counts: dict[str, Counts], level: str, parent: Ints, p: Parameters) 
         prior = np.clip(level_mean + r / (big_n + kappa), 0, 1)
         prior_var = p.tau_v2 * kappa / (big_n + kappa)
         out["lead_mean"][t] = prior + delta * a / (delta * w + m)
-        out["lead_sd"][t] = _sd(delta * w, delta**2 * v, prior_var, delta, m, p)
+        before = delta**2 * _variance(w, v, delta, m, p) + p.tau2 * (1 - delta**2)
+        out["lead_sd"][t] = np.sqrt(before + prior_var * (m / (delta * w + m)) ** 2)
         w, v, a = delta * w + n[t], delta**2 * v + n[t], delta * a + s[t] - n[t] * prior
         out["tension"][t] = np.clip(prior + a / (w + m), 0, 1)
-        out["sd"][t] = _sd(w, v, prior_var, delta, m, p)
+        out["sd"][t] = np.sqrt(_variance(w, v, delta, m, p) + prior_var * (m / (w + m)) ** 2)
         out["weight"][t] = w / (w + m)
         out["level_mean"][t] = level_mean
         big_n, r = slow * big_n + n[t], slow * r + s[t] - n[t] * level_mean
@@ -300,10 +301,9 @@ def _filter(counts: dict[str, Counts], level: str, parent: Ints, p: Parameters) 
     return out
 
 
-def _sd(w: Floats, v: Floats, prior_var: Floats, delta: float, m: float, p: Parameters) -> Floats:
-    """Return the standard deviation of the estimate: sampling, shrinkage, drift, and the prior's own."""
-    own = p.sigma2 * v / (w + m) ** 2 + p.tau2 * (m / (w + m)) ** 2 + p.tau2 * (1 - delta) * w / (w + m)
-    return np.asarray(np.sqrt(own + prior_var * (m / (w + m)) ** 2))
+def _variance(w: Floats, v: Floats, delta: float, m: float, p: Parameters) -> Floats:
+    """Return the variance of the estimate around a known prior: sampling, shrinkage and drift."""
+    return np.asarray(p.sigma2 * v / (w + m) ** 2 + p.tau2 * (m / (w + m)) ** 2 + p.tau2 * (1 - delta) * w / (w + m))
 
 
 def fit_counts(counts: dict[str, Counts], level: str, parent: Ints, start: Parameters) -> Parameters:
@@ -318,7 +318,8 @@ def fit_counts(counts: dict[str, Counts], level: str, parent: Ints, start: Param
     if (counts["kabupaten"].weighted[:, 0].sum(axis=1) > 0).sum() < FIT_DAYS or n.sum() < FIT_STORIES:
         return start
     mean = np.divide(total, n, out=np.zeros_like(n), where=n > 0)
-    sigma2 = max(float((own.squares[:, 0] - n * mean**2).sum() / max((n - (n > 0)).sum(), 1)), 1e-3)
+    within = float((own.squares[:, 0] - n * mean**2).sum())
+    sigma2 = max(within / max(float(np.maximum(n - 1, 0).sum()), 1.0), 1e-3)
     distance = mean - _filter(counts, level, parent, start)["level_mean"][:, 0]
     weight = np.minimum(n, FIT_CAP)
     lasting = np.mean([_autocovariance(distance, weight, lag) for lag in LONG_LAGS if lag < len(n) // 2])
@@ -327,10 +328,12 @@ def fit_counts(counts: dict[str, Counts], level: str, parent: Ints, start: Param
     tau_v2, tau2 = (float(np.clip(value, sigma2 / 200, sigma2)) for value in (lasting, passing))
     fitted = replace(start, sigma2=sigma2, tau2=tau2, tau_v2=tau_v2, width=1.0)
     lead = _filter(counts, level, parent, fitted)
-    seen = n > 0
-    error = (n * (mean - lead["lead_mean"][:, 0]) ** 2 - sigma2)[seen].sum()
-    said = (n * lead["lead_sd"][:, 0] ** 2)[seen].sum()
-    return replace(fitted, width=float(np.clip(np.sqrt(max(error, 0) / said), 0.8, 1.5)))
+    expected = np.clip(lead["lead_mean"][:, 0], 0.01, 0.99)
+    binomial = expected * (1 - expected)  # the variance of stories follows their mean
+    share = within / max(float((np.maximum(n - 1, 0) * binomial).sum()), 1e-9)
+    error = (weight * ((mean - expected) ** 2 - share * binomial / np.maximum(n, 1))).sum()
+    said = (weight * lead["lead_sd"][:, 0] ** 2).sum()
+    return replace(fitted, width=float(np.clip(np.sqrt(max(error, 0) / said), 0.95, 1.5)))
 
 
 def _autocovariance(distance: Floats, weight: Floats, lag: int) -> float:

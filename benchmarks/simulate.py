@@ -60,9 +60,7 @@ class Simulated:
         return datetime.combine(self.day(index), datetime.min.time(), UTC) + timedelta(hours=16, minutes=59)
 
 
-def simulate(
-    seed: int, world: World | None = None, event_size: int = 0, events: int = 0, quiet: int = 90
-) -> Simulated:
+def simulate(seed: int, world: World | None = None, event_size: int = 0, events: int = 0, quiet: int = 90) -> Simulated:
     """Simulate one region.
 
     Args:
