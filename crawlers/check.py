@@ -75,7 +75,7 @@ class _Probe:
             return super().list_request(*args, **kwargs)  # type: ignore[misc]  # as above
         return None
 
-    _offer = take
+    take_whole = take
 
 
 def _probe_of(engine: type[SourceSpider]) -> type[SourceSpider]:

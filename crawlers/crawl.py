@@ -41,7 +41,7 @@ def crawl(
     except sqlite3.Error as error:
         raise StateError(f"the URL state cannot be written: {error}") from error
     for visit in ready:
-        if visit.source.id not in counts or (not visit.finished and process.stopping):
+        if not visit.finished and (process.stopping or not visit.errors):
             visit.fail("stopped before its end; the next run goes on")
     return {
         "run_id": run.id,

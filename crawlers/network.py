@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 ROBOT_NAME = "Sejuk"
 MAX_WAIT = 120.0  # seconds waited inside a visit when a host asks for it; beyond it the source is paused
-_REFUSED: set[str] = set()  # hosts whose resolved addresses were all refused in this process
+_REFUSED: set[tuple[str, int]] = set()  # (host, port) whose resolved addresses were all refused in this process
 
 
 def is_public(address: str) -> bool:
@@ -45,7 +45,8 @@ def is_public(address: str) -> bool:
 
 def was_refused(url: str) -> bool:
     """Tell whether the host of `url` was refused for resolving to private addresses only."""
-    return (urlsplit(url).hostname or "") in _REFUSED
+    parts = urlsplit(url)
+    return (parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)) in _REFUSED
 
 
 @implementer(IHostnameResolver)
@@ -81,14 +82,14 @@ class PublicResolver:
         """Resolve as Twisted asks."""
         host = f"[{hostName}]" if ":" in hostName else hostName
         is_allowed = f"{host}:{portNumber}" in self._allowed
-        receiver = resolutionReceiver if is_allowed else _PublicOnly(resolutionReceiver, hostName)
+        receiver = resolutionReceiver if is_allowed else _PublicOnly(resolutionReceiver, hostName, portNumber)
         return self._inner.resolveHostName(receiver, hostName, portNumber, addressTypes, transportSemantics)
 
 
 @implementer(IResolutionReceiver)
 class _PublicOnly:
-    def __init__(self, receiver: Any, host: str) -> None:
-        self._receiver, self._host = receiver, host
+    def __init__(self, receiver: Any, host: str, port: int) -> None:
+        self._receiver, self._host, self._port = receiver, host, port
         self._kept = self._refused = 0
 
     def resolutionBegan(self, resolution: Any) -> None:  # noqa: N802 (Twisted's name)
@@ -103,7 +104,7 @@ class _PublicOnly:
 
     def resolutionComplete(self) -> None:  # noqa: N802
         if self._refused and not self._kept:
-            _REFUSED.add(self._host)
+            _REFUSED.add((self._host, self._port))
             log.warning("network event=refused_private host=%s", self._host)
         self._receiver.resolutionComplete()
 

@@ -44,8 +44,9 @@ class SpoolWriter:
         member = gzip.compress(document.to_json().encode() + b"\n", mtime=0)
         try:
             file = self._file or self._open()
-            file.write(member)
-            file.flush()
+            rest = memoryview(member)
+            while rest:  # an unbuffered file may take a part, as a disk does that is about to be full
+                rest = rest[file.write(rest) :]
             os.fsync(file.fileno())
         except OSError as error:
             self._take_back()

@@ -93,6 +93,11 @@ class State:
             return backfill
         return version is not None and version != known_version
 
+    def awaits_retry(self, source_id: str, url: str) -> bool:
+        """Tell whether an address failed and is to be asked for again."""
+        row = self._db.execute("SELECT status FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()
+        return row is not None and row[0] == "failed"
+
     def same(self, source_id: str, url: str, content_hash: str) -> bool:
         """Tell whether this very content of the address was spooled already."""
         row = self._db.execute("SELECT hash FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()
@@ -205,3 +210,10 @@ class State:
                 ((source_id, url, digest) for url, digest in documents),
             )
             self._db.execute("INSERT OR IGNORE INTO spooled VALUES (?, ?)", (source_id, name))
+
+
+def _hint(error: sqlite3.Error) -> str:
+    """Return what to do about an error on opening."""
+    if "malformed" in str(error) or "not a database" in str(error):
+        return "remove it: known pages are read again, and nothing stored is lost"
+    return "is the disk full, or does another program hold it?"

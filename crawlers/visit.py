@@ -92,6 +92,7 @@ class Visit:
             self._listed.add(entry.url)
             if not self._wants(entry):
                 self.known += 1
+                self.unsettled += self.run.state.awaits_retry(self.source.id, entry.url)
             elif self._wanted < self.source.max_items:
                 self._wanted += 1
                 chosen.append(entry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +38,7 @@ class SourceSpider(Spider):
         spider: SourceSpider = super().from_crawler(crawler, *args, **kwargs)
         crawler.signals.connect(spider._closed, signal=signals.spider_closed)
         crawler.signals.connect(spider._bug, signal=signals.spider_error)
+        crawler.signals.connect(spider._bug, signal=signals.item_error)
         return spider
 
     def _closed(self, reason: str) -> None:
@@ -45,8 +46,20 @@ class SourceSpider(Spider):
             self.visit.fail(f"stopped after {self.visit.source.max_minutes:g} minutes; the next run goes on")
         self.visit.close(finished=reason == "finished")
 
-    def _bug(self, failure: Any, response: Response) -> None:
-        self.visit.fail(f"{response.url}: unexpected {failure.type.__name__}: {failure.getErrorMessage()}")
+    def _bug(self, failure: Any) -> None:
+        self.visit.fail(f"unexpected {failure.type.__name__}: {failure.getErrorMessage()}")
+
+    async def start(self) -> AsyncIterator[Any]:
+        """Begin, and have a failure to begin reported as the source's."""
+        try:
+            async for each in self.begin():
+                yield each
+        except Exception as error:  # the loop over sources: one that cannot begin stops no other
+            self.visit.fail(f"unexpected {type(error).__name__}: {error}")
+
+    def begin(self) -> AsyncIterator[Any]:
+        """Return the first requests or entries of the engine."""
+        raise NotImplementedError
 
     # -- listings -------------------------------------------------------------------------------
 
@@ -102,6 +115,11 @@ class SourceSpider(Spider):
                     cb_kwargs={"entry": entry},
                     dont_filter=True,
                 )
+
+    def take_whole(self, entries: tuple[Entry, ...]) -> Iterator[Entry]:
+        """Yield the entries that are wanted, of a listing that always carries their text."""
+        for entry in self.visit.choose(entries):
+            yield from self.offer(entry)
 
     def offer(self, entry: Entry, least: int = 0) -> Iterator[Entry]:
         """Yield an entry with its text, unless there is nothing to read in it."""

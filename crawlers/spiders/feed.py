@@ -14,7 +14,7 @@ from crawlers.spiders.base import Output, SourceSpider
 class FeedSpider(SourceSpider):
     """Read a feed."""
 
-    async def start(self) -> AsyncIterator[Any]:
+    async def begin(self) -> AsyncIterator[Any]:
         """Ask for the feed."""
         yield self.list_request(self.visit.source.address, self._read)
 

@@ -14,7 +14,7 @@ from crawlers.spiders.base import SourceSpider
 class FilesSpider(SourceSpider):
     """Read CSV and JSONL files; one that did not change since the last visit is passed over."""
 
-    async def start(self) -> AsyncIterator[Any]:
+    async def begin(self) -> AsyncIterator[Any]:
         """Yield the reports; no request is made."""
         address = Path(self.visit.source.address)
         folder = Path(address.anchor) if address.is_absolute() else self.visit.run.folder
@@ -38,5 +38,4 @@ class FilesSpider(SourceSpider):
             return
         self.visit.offer_validators(str(path), mark, None)
         for entry in read_file(path, source, run.now(), run.local):
-            for chosen in self.visit.choose((entry,)):
-                yield from self.offer(chosen)
+            yield from self.take_whole((entry,))

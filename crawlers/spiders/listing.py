@@ -17,7 +17,7 @@ _MAX_PAGES_SINCE = 50
 class ListingSpider(SourceSpider):
     """Read a list of links and, where a `next` selector is declared, the pages behind it."""
 
-    async def start(self) -> AsyncIterator[Any]:
+    async def begin(self) -> AsyncIterator[Any]:
         """Ask for the first page."""
         self._asked = {self.visit.source.address}
         yield self.list_request(self.visit.source.address, self._read)

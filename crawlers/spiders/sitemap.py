@@ -22,7 +22,7 @@ _NOT_NEWS = re.compile(r"users|author|taxonom|categor|[-_]tags?[-_.]|post_tag|po
 class SitemapSpider(SourceSpider):
     """Read a sitemap and those it names."""
 
-    async def start(self) -> AsyncIterator[Any]:
+    async def begin(self) -> AsyncIterator[Any]:
         """Ask for the first sitemap."""
         self._asked = {self.visit.source.address}
         yield self.list_request(self.visit.source.address, self._read, conditional=False, depth=1)

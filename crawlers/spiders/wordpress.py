@@ -21,7 +21,7 @@ _FIELDS = "id,link,title,content,date,date_gmt,modified,author"
 class WordpressSpider(SourceSpider):
     """Read posts, latest edit first, so that an edit while paging shows a post twice and never hides one."""
 
-    async def start(self) -> AsyncIterator[Any]:
+    async def begin(self) -> AsyncIterator[Any]:
         """Ask for the first page."""
         self._query = {"per_page": _PAGE, "orderby": "modified", "order": "desc", "_fields": _FIELDS}
         cursor = self.visit.run.state.cursor(self.visit.source.id)
@@ -46,14 +46,10 @@ class WordpressSpider(SourceSpider):
         if number == 1 and run.since is None:
             self.visit.cursor = max((entry.version for entry in entries if entry.version), default=None)
         first_visit = run.since is None and run.state.cursor(self.visit.source.id) is None
-        yield from self._offer(entries)
+        yield from self.take_whole(entries)
         full = number * _PAGE >= self.visit.source.max_items and first_visit
         if entries and not full and number < self._pages(response):
             yield self._page(number + 1)
-
-    def _offer(self, entries: Any) -> Output:
-        for entry in self.visit.choose(entries):
-            yield from self.offer(entry)
 
     def _pages(self, response: Response) -> int:
         """Return how many pages there are, by the counts or the Link header."""

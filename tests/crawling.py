@@ -1,0 +1,72 @@
+"""Run the real crawler as its users do, and read what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crawlers.items import RawDocument
+from crawlers.spool import read_spool
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Crawl:
+    """A folder in which runs follow each other."""
+
+    folder: Path
+    hosts: Sequence[str]
+
+    @property
+    def sources(self) -> Path:
+        return self.folder / "sources.toml"
+
+    def declare(self, *entries: dict[str, Any]) -> None:
+        """Write sources.toml; what an entry leaves out is filled in."""
+        base = {"name": "Portal Uji", "voice": "press", "basis": "uji", "enabled": True, "delay": 0}
+        lines = []
+        for entry in entries:
+            lines.append("[[source]]")
+            for key, value in (base | entry).items():
+                if isinstance(value, dict):
+                    inner = ", ".join(f"{each} = {json.dumps(text)}" for each, text in value.items())
+                    lines.append(f"{key} = {{ {inner} }}")
+                else:
+                    lines.append(f"{key} = {json.dumps(value)}")
+        self.sources.write_text("\n".join(lines), encoding="utf-8")
+
+    def command(self, run_id: str, *more: str) -> list[str]:
+        line = [sys.executable, "-m", "crawlers", "crawl", "--run-id", run_id, "--sources", str(self.sources)]
+        line += ["--state", str(self.folder / "state.sqlite"), "--spool", str(self.folder / "spool")]
+        line += ["--summary", str(self.folder / f"{run_id}.json"), "--author-salt-env", "UJI_SALT", *more]
+        for host in self.hosts:
+            line += ["--allow-host", host]
+        return line
+
+    def start(self, run_id: str, *more: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "UJI_SALT": "rahasia", "PYTHONWARNINGS": "default"}
+        return subprocess.Popen(
+            self.command(run_id, *more), cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, run_id: str, *more: str) -> dict[str, dict[str, Any]]:
+        """Crawl to the end; returns the summary's entries by source id."""
+        process = self.start(run_id, *more)
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+        summary = json.loads((self.folder / f"{run_id}.json").read_text(encoding="utf-8"))
+        assert summary["run_id"] == run_id
+        return {entry["source_id"]: entry for entry in summary["sources"]}
+
+    def documents(self, source_id: str = "*") -> list[RawDocument]:
+        """Return all that stands in the spool, oldest first."""
+        paths = sorted((self.folder / "spool").glob(f"{source_id}/*.jsonl.gz"))
+        found = [document for path in paths for document in read_spool(path)]
+        return sorted(found, key=lambda document: document.fetched_at)
