@@ -20,7 +20,8 @@ WINDOWS = (1, 3)  # days
 REGION_PRIOR = 20.0  # stories by which the region's daily factor leans on 1
 WEEKDAY_PRIOR = 4.0  # weeks' worth of an even week that the weekday factors lean on
 GLM_RIDGE = 4.0  # weekday and trend coefficients have a prior standard deviation of 1/2
-WEEK_GUARD, WEEK_HISTORY, PEAK_ROUNDS = 26, 520, 2
+PEAK_ROUNDS = 2
+WEEK_GUARD, WEEK_HISTORY, WEEK_PEAK_ROUNDS = 26, 520, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def weekly_p(counts: Floats, week: int) -> Floats:
     waves = [wave(j * angle) for j in (1, 2) for wave in (np.cos, np.sin)]
     design = np.column_stack([np.ones(len(weeks)), (weeks - week) / 260, *waves])
     size = len(weeks) - WEEK_GUARD - 1
-    found = fit_robust(counts[:, first : first + size], design[:size], PEAK_ROUNDS)
+    found = fit_robust(counts[:, first : first + size], design[:size], WEEK_PEAK_ROUNDS)
     expected, own = found.predict(design[-1])
     return tail(counts[:, week], expected, found.dispersion * expected + own)
 

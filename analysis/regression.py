@@ -92,7 +92,8 @@ def fit_robust(
 
 def anscombe(counts: Floats, found: Fit, design: Floats) -> Floats:
     """Return standardised Anscombe residuals, (fits, n)."""
-    leverage = np.einsum("np,fpq,nq->fn", design, found.covariance, design)
+    squares = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
+    leverage = found.covariance.reshape(len(counts), -1) @ squares.T
     leverage = np.clip(leverage * found.mean / found.dispersion[:, None], 0, 0.99)
     raw = 1.5 * (counts ** (2 / 3) * found.mean ** (-1 / 6) - np.sqrt(found.mean))
     return np.asarray(raw / np.sqrt(found.dispersion[:, None] * (1 - leverage)))

@@ -34,6 +34,7 @@ from analysis.story_table import (
 ENOUGH = 3  # stories in 7 days from which a place stands on its own
 FINAL_AFTER = 7  # days until a day is frozen
 HISTORY = 365  # days before the first asked day that can still matter
+SPAN = 400  # days before as_of that are always filtered
 STALE = 30  # days without any story of a voice in the whole region, after which nothing can be said
 FIT_DAYS, FIT_STORIES, FIT_CAP = 28, 200, 5
 SHORT_LAGS, LONG_LAGS = (1, 2, 3), (14, 18, 22, 26, 30)
@@ -173,8 +174,9 @@ class _Region:
         today = ordinal(local_day(as_of, settings.timezone))
         asked = tuple(sorted({ordinal(pd.Timestamp(day).date()) for day in days}))
         table = read_stories(stories, read_places(places), as_of)
-        last = max(min(max(asked, default=today), today), 0)
-        table = table.take((table.day <= last) & (table.day >= min((*asked, last)) - HISTORY))
+        last = today  # the span follows from as_of, so that a day comes out alike however it is asked for
+        edge = min(today - SPAN, min(asked, default=today) - HISTORY)
+        table = table.take((table.day <= last) & (table.day >= edge))
         first = int(table.day.min(initial=last))
         listed = [read_coverage(coverage, min(asked), max(asked))] if asked else []
         shares = listed[0][np.array(asked) - asked[0]] if asked else np.ones((0, len(VOICES)))

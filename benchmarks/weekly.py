@@ -104,7 +104,7 @@ def peer(series: Weekly) -> tuple[Bools, float]:
         done = subprocess.run(
             ["Rscript", str(script), str(counts), str(flags)], check=True, capture_output=True, text=True
         )
-        return np.asarray(np.loadtxt(flags, delimiter=",", ndmin=2) > 0), float(done.stdout.split()[-1])
+        return np.loadtxt(flags, delimiter=",", ndmin=2).astype(np.bool_), float(done.stdout.split()[-1])
 
 
 def main() -> None:
