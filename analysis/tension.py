@@ -1,0 +1,46 @@
+"""From level probabilities to the tension score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.records import LEVELS
+
+
+def tension(levels: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the tension of each text: its expected level divided by the highest level.
+
+    Args:
+        levels: (..., 5) level probabilities, rows sum to 1.
+
+    Returns:
+        (...) float64 in [0, 1].
+
+    Source: annotation guide, "Tension score of a text = expected level / 4".
+
+    >>> tension(np.array([[1, 0, 0, 0, 0], [0, 0, 0.5, 0, 0.5]])).tolist()
+    [0.0, 0.75]
+    """
+    return np.asarray(levels, np.float64) @ np.linspace(0.0, 1.0, len(LEVELS))
+
+
+def cumulative_to_levels(exceed: NDArray[Any]) -> NDArray[np.float32]:
+    """Return level probabilities from the chances of reaching level 1, 2, 3 and 4.
+
+    Args:
+        exceed: (n, 4) P(level >= k); a later threshold that exceeds an earlier one is lowered to it.
+
+    Returns:
+        (n, 5) float32, rows sum to 1.
+
+    >>> cumulative_to_levels(np.array([[0.9, 0.5, 0.6, 0.1]])).round(2).tolist()
+    [[0.10000000149011612, 0.4000000059604645, 0.0, 0.4000000059604645, 0.10000000149011612]]
+    """
+    reach = np.minimum.accumulate(np.asarray(exceed, np.float64), axis=1)
+    ones, zeros = np.ones((len(reach), 1)), np.zeros((len(reach), 1))
+    edges = np.hstack([ones, reach, zeros])
+    levels: NDArray[np.float32] = np.clip(edges[:, :-1] - edges[:, 1:], 0, 1).astype(np.float32)
+    return levels
