@@ -157,7 +157,7 @@ class _Region:
     as_of: datetime
     coverage: Floats  # (days asked, voices)
     authors7: Floats  # (days, desa)
-    k: int
+    counts: dict[str, Counts]  # by level
 
     @classmethod
     def read(
@@ -181,13 +181,13 @@ class _Region:
         listed = [read_coverage(coverage, min(asked), max(asked))] if asked else []
         shares = listed[0][np.array(asked) - asked[0]] if asked else np.ones((0, len(VOICES)))
         authors7 = public_authors(table, first, last, authors).astype(np.float64)
-        return cls(table, asked, first, last, today, as_of, shares, authors7, settings.k)
+        shown = authors7 >= settings.k
+        counts = {level: count(table, level, first, last, shown) for level in KEYS}
+        return cls(table, asked, first, last, today, as_of, shares, authors7, counts)
 
 
 def _level_table(region: _Region, level: str, parameters: Parameters | None) -> pd.DataFrame:
-    shown = region.authors7 >= region.k
-    counts = {name: count(region.table, name, region.first, region.last, shown) for name in KEYS}
-    own = counts[level]
+    counts, own = region.counts, region.counts[level]
     chosen = parameters or fit_counts(counts, level, region.table.places.parent, DEFAULTS[level])
     fields = _filter(counts, level, region.table.places.parent, chosen)
     fields |= _counted(region, own, level)

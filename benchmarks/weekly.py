@@ -86,8 +86,9 @@ def _outbreak(rng: np.random.Generator, start: int, size: float) -> Floats:
 def judge(series: Weekly, flags: Bools) -> tuple[float, float]:
     """Return false positive rate over weeks without, and probability of detection of, the current outbreak."""
     outbreak = series.current[:, FIRST:] > 0
-    present = outbreak.any(axis=1)
-    return float(flags[~outbreak].mean()), float((flags & outbreak).any(axis=1)[present].mean())
+    present = np.any(outbreak, axis=1)
+    found = np.any(flags & outbreak, axis=1)
+    return float(flags[~outbreak].mean()), float(found[present].mean())
 
 
 def ours(series: Weekly) -> Bools:
