@@ -147,7 +147,7 @@ def _mean(series: Floats, at: int, span: tuple[int, int]) -> float:
 def _regress(cases: pd.DataFrame) -> tuple[float, float, float]:
     """Return effect, its cluster-robust standard error, and the residual standard deviation.
 
-    Source: Liang and Zeger 1986, with the small-sample factor G/(G-1) * (n-1)/(n-p).
+    Source: Bell and McCaffrey 2002 (CR3: each desa judged by the fit without it).
     """
     x = np.column_stack(
         [np.ones(len(cases)), cases["visited"].to_numpy(dtype=np.float64), cases["trigger"], cases["before"]]
@@ -160,7 +160,9 @@ def _regress(cases: pd.DataFrame) -> tuple[float, float, float]:
     cluster = pd.factorize(cases["desa_code"])[0]
     groups = int(cluster.max()) + 1
     scores = np.zeros((groups, p))
-    np.add.at(scores, cluster, x * residual[:, None])
-    factor = groups / max(groups - 1, 1) * (n - 1) / max(n - p, 1)
-    covariance = bread @ scores.T @ scores @ bread * factor
+    for g in range(groups):
+        own = x[cluster == g]
+        left_out = np.eye(len(own)) - own @ bread @ own.T
+        scores[g] = own.T @ np.linalg.lstsq(left_out, residual[cluster == g], rcond=None)[0]
+    covariance = bread @ scores.T @ scores @ bread
     return float(beta[1]), float(np.sqrt(covariance[1, 1])), float(np.sqrt((residual**2).sum() / max(n - p, 1)))
