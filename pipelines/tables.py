@@ -58,7 +58,7 @@ def build_tables(
         changed += store.save_daily(level, rows.assign(model_id=model_id, run_id=run_id))
     zone, calendar = str(settings.timezone), calendar_table(settings)
     watch = alerts.watch_list(stories, places, now, coverage, calendar, authors=authors, timezone=zone)
-    store.replace_watch_list(days[-1], [_watch_row(row, days[-1], now) for row in watch.to_dict("records")])
+    store.replace_watch_list(days[-1], [_watch_row(dict(row), days[-1], now) for _, row in watch.iterrows()])
     log.info("tables days=%d rows_changed=%d watch=%d", len(days), changed, len(watch))
     return {"days": len(days), "rows": changed, "watch": len(watch)}
 
@@ -110,19 +110,12 @@ def coverage_table(store: Store, days: Sequence[date]) -> pd.DataFrame:
     when a document of that day came from it. A day that nobody covers has no data: silence is not calm.
     """
     seen = store.fetch_days()
+    seen["day"] = pd.to_datetime(seen["day"])
+    read = seen[seen["fetched"] == 1]
     reach = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "source_id": part["source_id"],
-                    "voice": part["voice"],
-                    "day": pd.to_datetime(part["day"]).dt.date - timedelta(days=back),
-                }
-            )
-            for part, backs in ((seen[seen["fetched"] == 1], (0, 1, 2)), (seen[seen["fetched"] == 0], (0,)))
-            for back in backs
-        ]
-    ).drop_duplicates()
+        [read.assign(day=read["day"] - pd.Timedelta(days=back)) for back in range(3)] + [seen[seen["fetched"] == 0]]
+    ).drop_duplicates(["source_id", "day"])
+    reach["day"] = reach["day"].dt.date
     rows = []
     for voice in VOICES:
         mine = reach if voice == "all" else reach[reach["voice"] == voice]
