@@ -138,10 +138,14 @@ def test_public_voice_is_hidden_below_three_authors_and_cannot_be_derived() -> N
     assert row(hidden, voice="public")[["n", "authors7", "copies"]].tolist() == [0, 0, 0]
     assert row(hidden, voice="public")["status"] == "estimated"
     assert row(hidden)["n"] == 3  # over all, the three public stories are not there to be subtracted
-    three = pd.concat([two, two.iloc[:1].assign(author_hash="z")])
+    three = pd.concat([two, two.iloc[:1].assign(author_hash="z")])  # no colon: one key
     shown = publish(table(*public, *press, authors=three))
     assert row(shown, voice="public")["n"] == 3
     assert row(shown)["n"] == 6
+    across_keys = three.assign(
+        author_hash=["2025W20:x", "2025W20:y", "2025W21:x"]
+    )  # two people, one seen under two keys
+    assert row(publish(table(*public, *press, authors=across_keys)), voice="public")["n"] == 0
     with pytest.raises(ValueError, match="never lowered"):
         publish(hidden, k=2)
 
