@@ -52,11 +52,11 @@ def fingerprints(texts: Sequence[str]) -> list[Fingerprint]:
         return []
     rows = rensa.RMinHash.digests_from_token_sets([shingles(text) for text in texts], PERMUTATIONS, SEED)
     matrix = np.asarray(rows, dtype=np.uint32)
-    return [Fingerprint(row, keys) for row, keys in zip(matrix, _band_keys(matrix), strict=True)]
+    return [Fingerprint(row, keys) for row, keys in zip(matrix, band_keys(matrix), strict=True)]
 
 
-def _band_keys(matrix: NDArray[np.uint32]) -> list[tuple[int, ...]]:
-    """Hash each band of 4 rows with its number into one signed 64-bit key (FNV-1a over the words)."""
+def band_keys(matrix: NDArray[np.uint32]) -> list[tuple[int, ...]]:
+    """Hash each band of 4 rows of (n, 128) signatures into one signed 64-bit key, its number in it (FNV-1a)."""
     bands = matrix.reshape(len(matrix), BANDS, -1).astype(np.uint64)
     key = np.full(bands.shape[:2], 0xCBF29CE484222325, dtype=np.uint64) ^ np.arange(BANDS, dtype=np.uint64)
     for column in range(bands.shape[2]):

@@ -73,12 +73,12 @@ def _fresh(rng: random.Random, desa: list, gazetteer: Gazetteer) -> tuple[str, s
 
 
 def spool(settings: Settings, count: int) -> None:
-    """Write the documents as one spool file."""
+    """Write the documents as one spool file, a gzip member each."""
     folder = settings.spool / "bench"
     folder.mkdir(parents=True)
-    with gzip.open(folder / "2026-03-31-bench.jsonl.gz", "wt", encoding="utf-8", compresslevel=1) as handle:
+    with (folder / "2026-03-31-bench.jsonl.gz").open("wb") as handle:
         for document in documents(count, settings):
-            handle.write(document.to_json() + "\n")
+            handle.write(gzip.compress(document.to_json().encode() + b"\n", compresslevel=1))
 
 
 def chain(count: int) -> dict[str, float]:

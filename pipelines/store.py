@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from analysis.errors import StorageError
+from analysis.stories import band_keys
 from pipelines.migrations import schema
 
 BUSY_SECONDS = 30  # how long a write waits for another process before it gives up
@@ -201,7 +202,15 @@ class Store:
     ) -> None:
         with _storage_errors(self.path):
             connection = self.db.conn
-            connection.executemany("DELETE FROM bands WHERE document_id = ?", [(name,) for name in prints])
+            edited = self.rows(
+                """SELECT document_id, signature FROM fingerprints
+                   WHERE document_id IN (SELECT value FROM json_each(:ids))""",
+                {"ids": json.dumps(list(prints))},
+            )
+            connection.executemany(
+                "DELETE FROM bands WHERE key = ? AND document_id = ?",
+                [(key, row["document_id"]) for row in edited for key in _old_keys(row["signature"])],
+            )
             connection.executemany(
                 "INSERT OR IGNORE INTO bands (key, document_id) VALUES (?, ?)",
                 [(key, name) for name, (_, keys) in prints.items() for key in keys],
@@ -412,6 +421,10 @@ class Store:
         """
         with _storage_errors(target), contextlib.closing(sqlite3.connect(target)) as copy:
             self.db.conn.backup(copy)
+
+
+def _old_keys(signature: bytes) -> tuple[int, ...]:
+    return band_keys(np.frombuffer(signature, dtype="<u4")[np.newaxis])[0]
 
 
 _EMPTY_STORY: Row = {

@@ -112,6 +112,7 @@ def test_an_edited_document_is_located_and_scored_anew(settings: Settings, store
     assert (counts["documents"], counts["changed"], counts["scored"]) == (0, 1, 1)
     document = store.rows("SELECT * FROM documents")[0]
     assert document["text"] == CLASH
+    assert store.counts()["bands"] == 32  # the old text's keys are gone
     assert document["first_seen"] == NOW.isoformat()
     assert document["published"] == (NOW - timedelta(hours=3)).isoformat()  # the known date stays
     assert store.rows("SELECT code FROM places") == [{"code": "99.01.01.2002"}]
