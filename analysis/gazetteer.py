@@ -115,10 +115,8 @@ class Gazetteer:
                 self._add(row["name"], Sense(f"elsewhere_{row['level']}", "", row["name"], row["kabupaten"]))
         names = [row["name"] for _, row in _rows(folder, "namesakes.csv", ("name",), required=False)]
         self.namesakes = frozenset(normal(name) for name in names)
-        risky = [
-            row["desa"] for _, row in _rows(folder, "ambiguity.csv", ("desa",), required=False)
-            if row.get("dictionary_word(Sastrawi)") == "yes" or int(row.get("risk_0_9") or 0) >= 5
-        ]  # fmt: skip
+        ambiguous = _rows(folder, "ambiguity.csv", ("desa", "needs_trigger"), required=False)
+        risky = [row["desa"] for _, row in ambiguous if row["needs_trigger"] == "yes"]
         self.risky = frozenset(normal(name) for name in risky)
 
     def _add(self, name: str, sense: Sense) -> None:
@@ -168,6 +166,6 @@ def _rows(
             raise GazetteerError(file, 1, missing[0], "no such column")
         for number, row in enumerate(reader, start=2):
             for column in columns:
-                if not (row[column] or "").strip() and column not in ("kabupaten",):
+                if not (row[column] or "").strip() and column not in ("kabupaten", "needs_trigger"):
                     raise GazetteerError(file, number, column, "is empty")
             yield number, row

@@ -147,7 +147,11 @@ class Locator:
         }
         parents = [self.gazetteer.desa[code].kecamatan_code for code in desa]
         kecamatan = _unique([*parents, *(h.chosen.code for h in events if h.chosen and h.chosen.level == "kecamatan")])
-        region = any(h.chosen and h.chosen.level == "kabupaten" and h.role in ("event", "dateline") for h in hits)
+        at_home = () if any(h.chosen and h.chosen.level.startswith("elsewhere") for h in events) else ("home",)
+        region = any(
+            h.chosen and h.chosen.level == "kabupaten" and h.role in ("event", "dateline", "organisation", *at_home)
+            for h in hits
+        )
         elsewhere = [h for h in events if h.chosen and h.chosen.level.startswith("elsewhere")]
         mentions = tuple(_mention(h) for h in hits)
         if desa or kecamatan:
