@@ -8,8 +8,11 @@ import re
 from datetime import date
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-# A NIK begins with province 11-96, then ten digits with a birth date (day + 40 for women), four of a series.
-_NIK = re.compile(r"(?<![\w.,/-])[1-9]\d{3}[ .-]?\d{2}[ .-]?\d{6}[ .-]?\d{4}(?![\w/-]|[.,]\d)")
+# 16 digits in a row, or in groups where they hold a birth date as a NIK does (day, + 40 for women, then month).
+_NIK = re.compile(
+    r"(?<![\w.,/-])(?:\d{16}|[1-9]\d{3}[ .-]?\d{2}[ .-]?[0-7]\d[ .-]?(?:0[1-9]|1[0-2])\d{2}[ .-]?\d{4})"
+    r"(?![\w/-]|[.,]\d)"
+)
 # +62 or 62 or 0, then a mobile (8...) or an area code (2-9 ...), 8 to 13 digits after the prefix.
 _PHONE = re.compile(
     r"(?<![\w.,/:+-])(?:\(?(?:\+\s?62|0062|62(?=[ .-]?8))\)?[ .-]?\(?0?|\(?0)[2-9]\d{0,3}\)?(?:[ .-]?\d){5,10}"
