@@ -34,6 +34,11 @@ def _text(answer: Answer) -> str:
     return answer.body.decode()
 
 
+def _spool(writer: SpoolWriter, texts: list[str]) -> None:
+    for text in texts:
+        writer.write(RawDocument("a", "https://contoh.id", "", text, NOW))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -48,9 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.jsonl.gz"
         with SpoolWriter(path) as writer:
-            writing = _seconds(
-                lambda: [writer.write(RawDocument("a", "https://contoh.id", "", text, NOW)) for text in texts]
-            )
+            writing = _seconds(lambda: _spool(writer, texts))
         reading = _seconds(lambda: list(read_spool(path)))
     for name, took in {"extract": extracting, "mask": masking, "spool": writing, "read": reading}.items():
         print(f"{name:8} {count / took:10.0f} documents/s")
