@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -31,12 +32,18 @@ _ROLES = (
     ("hamlet", r"(?:dusun|dsn|dukuh|lingkungan|rt|rw)\W{1,2}(?:\d+\W+)?"),
     ("person", r"(?:bapak|pak|ibu|bu|sdr|saudara|haji|bernama|almarhum|ustaz|kyai|kiai)\W{1,2}"),
 )  # fmt: skip
+_OFFICE = re.compile(r"(?:polsek|kapolsek|koramil|danramil|kua|puskesmas)\s+$")
+_CORRECTED = re.compile(
+    r"(?:lokasi\w*|tkp\w*|kejadian\w*|peristiwa\w*|ternyata|sebenarnya|sebetulnya|masuk wilayah|melainkan)"
+    r"\W+(?:\w+\W+){0,4}$"
+)
+_AND = re.compile(r"\W*(?:dan|serta|hingga)\W+(?:\w+\W+)?")
 _ROLE_BEFORE = tuple((role, re.compile(rf"(?:^|\W)(?:{pattern})$")) for role, pattern in _ROLES)
 _TEASER = re.compile(r"(?:baca juga|simak juga|lihat juga|berita terkait|artikel lain)\s*:?[^\n.]*", re.IGNORECASE)
 _NEAR = 80  # characters within which a parent's name belongs to a place's name
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Hit:
     """One name found: its place in the plain text and in the original, its senses, its trigger and role."""
 
@@ -116,7 +123,7 @@ class Locator:
         if match := _TRIGGER.search(before):
             hit.trigger = str(match.lastgroup)
             before_trigger = before[: match.start()]
-        elif _LIST.search(before):
+        elif _LIST.search(before) and "kecamatan" not in _levels(hit):
             hit.trigger, before_trigger = "desa", ""
         else:
             before_trigger = before
@@ -160,11 +167,23 @@ class Locator:
             reason = "; ".join(_unique(f"{h.name}: {h.rule}" for h in events if h.chosen and h.chosen.code))
             found = tuple(c for c in desa if c in implied_only)
             return Location(level, tuple(desa), found, tuple(kecamatan), True, mentions, reason, max(finest))
-        if region and not (elsewhere and _first(elsewhere) < _first([h for h in hits if "kabupaten" in _levels(h)])):
+        if region and not self._outweighed(elsewhere, hits, plain):
             return Location(PlaceLevel.KABUPATEN, (), (), (), True, mentions, "the region is named", 0.9)
         if elsewhere:
             return Location(PlaceLevel.ELSEWHERE, mentions=mentions, reason="another place is named", confidence=0.8)
         return Location(PlaceLevel.NONE, mentions=mentions, reason="no name is certain", confidence=0.5)
+
+    def _outweighed(self, elsewhere: Sequence[_Hit], hits: Sequence[_Hit], plain: dict[str, str]) -> bool:
+        """Tell whether the region is only named beside an event somewhere else."""
+        region = [h for h in hits if "kabupaten" in _levels(h)]
+        if any(_CORRECTED.search(plain[h.field][max(0, h.start - 70) : h.start]) for h in elsewhere):
+            return True
+        together = any(
+            a.field == b.field and _AND.fullmatch(plain[a.field][a.end : b.start])
+            for a, b in itertools.pairwise(hits)
+            if {a, b} & set(elsewhere) and {a, b} & set(region)
+        )
+        return bool(elsewhere) and not together and _first(elsewhere) < _first(region)
 
     def _kecamatan_named(self, hits: Sequence[_Hit]) -> set[str]:
         """Return the region's kecamatan that are named as such, or by a name that is nothing else."""
