@@ -209,3 +209,104 @@ CREATE TABLE audit_log (        -- hash-chained: each row's hash covers the one 
 );
 """
 )
+
+
+@schema()
+def m002_alert_life(db: Database) -> None:
+    """Create the alerts' life, visits, deliveries, corrections, and the kept versions of the daily tables."""
+    for statement in ALERT_LIFE:
+        db.execute(statement)
+    for table, key in (("desa_daily", "desa_code"), ("kecamatan_daily", "kecamatan_code"),
+                       ("kabupaten_daily", "kabupaten_code")):  # fmt: skip
+        db.execute(f"CREATE TABLE {table}_versions AS SELECT * FROM {table} WHERE 0")  # noqa: S608 (constants)
+        db.execute(f"CREATE UNIQUE INDEX {table}_version ON {table}_versions (day, {key}, voice, as_of)")
+        db.execute(
+            f"CREATE TRIGGER {table}_keep BEFORE UPDATE ON {table} BEGIN "  # noqa: S608 (constants)
+            f"INSERT OR REPLACE INTO {table}_versions SELECT * FROM {table} "
+            f"WHERE day = OLD.day AND {key} = OLD.{key} AND voice = OLD.voice; END"
+        )
+
+
+ALERT_LIFE = (
+    """CREATE TABLE alerts (       -- what was found; its figures are those of as_of
+  alert_id TEXT PRIMARY KEY,    -- day, place, tier and kind, joined by -
+  day TEXT NOT NULL,            -- region-local day that was judged
+  kind TEXT NOT NULL,           -- counts, marked, regression, volume, source
+  tier TEXT NOT NULL CHECK (tier IN ('kuning', 'merah')),
+  level TEXT NOT NULL,          -- desa, kecamatan, kabupaten, source
+  code TEXT NOT NULL,           -- Kemendagri code, or the source's id
+  place TEXT NOT NULL,          -- its name, as it is read
+  first_day TEXT NOT NULL,      -- the window
+  last_day TEXT NOT NULL,
+  words TEXT NOT NULL,          -- what changed, Bahasa Indonesia
+  seen REAL,
+  expected REAL,
+  p REAL,                       -- NULL where the statistic has none
+  statistic REAL,               -- NULL where p decides
+  false_alarms_a_week REAL NOT NULL, -- that the rule was set for
+  coverage REAL NOT NULL,       -- healthy share of the sources
+  unknown TEXT NOT NULL,        -- JSON [text]: what is not known
+  events TEXT NOT NULL,         -- JSON [text]: known events within the window
+  evidence TEXT NOT NULL,       -- JSON, three stories at most; its texts are purged by retention
+  state TEXT NOT NULL CHECK (state IN ('raised', 'in_review', 'confirmed', 'dismissed', 'delivered',
+                                       'acknowledged', 'closed')),
+  raised_at TEXT NOT NULL,
+  as_of TEXT NOT NULL,
+  run_id TEXT NOT NULL
+)""",
+    "CREATE INDEX alerts_state ON alerts (state, day)",
+    "CREATE INDEX alerts_place ON alerts (code, last_day)",
+    """CREATE TABLE alert_steps (  -- who did what when; never changed
+  alert_id TEXT NOT NULL REFERENCES alerts (alert_id),
+  seq INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  at TEXT NOT NULL,
+  who TEXT NOT NULL,            -- staff, or sejuk itself
+  note TEXT NOT NULL,           -- the reason of a dismissal, the channel of a delivery
+  PRIMARY KEY (alert_id, seq)
+)""",
+    """CREATE TABLE visits (       -- what the police did to listen; no resident is named
+  desa_code TEXT NOT NULL,
+  day TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('sambang', 'pos kamling', 'forum warga', 'kegiatan keagamaan',
+                                     'kegiatan sosial', 'mediasi')),
+  themes TEXT NOT NULL,         -- JSON [theme]
+  outcome TEXT NOT NULL,        -- masked
+  follow_up TEXT NOT NULL,      -- masked
+  entered_at TEXT NOT NULL,
+  entered_by TEXT NOT NULL,     -- staff
+  PRIMARY KEY (desa_code, day, kind)
+)""",
+    "CREATE INDEX visits_day ON visits (day)",
+    """CREATE TABLE deliveries (   -- at least once: the key goes with the message, so that a second one is known
+  delivery_key TEXT PRIMARY KEY, -- hash of subject and recipient
+  subject TEXT NOT NULL,        -- alert_id, or laporan-DAY
+  recipient TEXT NOT NULL,      -- role and the name of the variable that holds the address; never the address
+  state TEXT NOT NULL CHECK (state IN ('pending', 'sent')),
+  attempts INTEGER NOT NULL,
+  created_at TEXT NOT NULL,
+  next_attempt TEXT NOT NULL,
+  sent_at TEXT,
+  receipt TEXT NOT NULL,        -- what the channel said last
+  UNIQUE (subject, recipient)
+)""",
+    "CREATE INDEX deliveries_due ON deliveries (state, next_attempt)",
+    """CREATE TABLE corrections (  -- documents that were taken down, stories that were retracted
+  url TEXT PRIMARY KEY,         -- canonical
+  kind TEXT NOT NULL CHECK (kind IN ('takedown', 'retraction')),
+  story_id TEXT NOT NULL,
+  clarification TEXT NOT NULL,  -- address of the text that sets it right, or empty
+  reason TEXT NOT NULL,
+  at TEXT NOT NULL,
+  who TEXT NOT NULL             -- staff
+)""",
+    """CREATE TRIGGER takedown_stays BEFORE INSERT ON documents
+  WHEN NEW.url IN (SELECT url FROM corrections WHERE kind = 'takedown')
+  BEGIN SELECT RAISE(IGNORE); END""",
+    """CREATE TRIGGER retraction_stays_new AFTER INSERT ON locations
+  WHEN NEW.kabupaten AND NEW.story_id IN (SELECT story_id FROM corrections WHERE kind = 'retraction')
+  BEGIN UPDATE locations SET kabupaten = 0 WHERE story_id = NEW.story_id; END""",
+    """CREATE TRIGGER retraction_stays AFTER UPDATE OF kabupaten ON locations
+  WHEN NEW.kabupaten AND NEW.story_id IN (SELECT story_id FROM corrections WHERE kind = 'retraction')
+  BEGIN UPDATE locations SET kabupaten = 0 WHERE story_id = NEW.story_id; END""",
+)

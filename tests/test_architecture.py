@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
     "analysis": {"analysis"},
     "crawlers": {"crawlers"},
-    "pipelines": {"pipelines", "analysis", "crawlers.items", "crawlers.sources", "crawlers.spool", "crawlers.errors"},
+    "pipelines": {"pipelines", "analysis"}
+    | {f"crawlers.{name}" for name in ("items", "sources", "spool", "errors", "privacy")},
     "run_monitor": {"pipelines", "analysis.errors", "analysis"},
 }
 ROOMS = ("analysis", "crawlers", "pipelines")

@@ -1,0 +1,65 @@
+"""What an alert rests on: three stories at most, with link, source, time and the sentences that carry the score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from pipelines.store import Row, Store
+
+SENTENCES, LONGEST = 2, 300  # sentences of a story that are kept, and characters of one
+
+
+def pieces(store: Store, story_ids: Sequence[str], model_id: str) -> list[Row]:
+    """Return title, link, source, time and the sentences that carry each story's score, in the order given."""
+    rows = store.rows(
+        """SELECT s.story_id, s.copies, d.url, d.title, d.text, d.voice, d.published, c.evidence, c.tension,
+                  coalesce(o.name, d.source_id) AS source
+           FROM stories s JOIN documents d ON d.document_id = s.origin_id
+           LEFT JOIN scores c ON c.story_id = s.story_id AND c.model_id = :model
+           LEFT JOIN sources o ON o.source_id = d.source_id
+           WHERE s.story_id IN (SELECT value FROM json_each(:ids))""",
+        {"ids": json.dumps(list(story_ids)), "model": model_id},
+    )
+    for row in rows:
+        spans = sorted(json.loads(row.pop("evidence") or "[]"), key=lambda span: -span[2])[:SENTENCES]
+        text = row.pop("text")
+        row["sentences"] = [text[start:end].strip()[:LONGEST] for start, end, _ in sorted(spans)]
+    return sorted(rows, key=lambda row: story_ids.index(row["story_id"]))
+
+
+def links(store: Store, name: str) -> list[Row]:
+    """Return source, published and url of an alert's evidence that may leave: never of a resident's post."""
+    rows = store.rows("SELECT evidence FROM alerts WHERE alert_id = :id", {"id": name})
+    kept = json.loads(rows[0]["evidence"]) if rows else []
+    return [{k: p[k] for k in ("source", "published", "url")} for p in kept if p["voice"] != "public" and p["url"]]
+
+
+def purge(store: Store, before: datetime) -> int:
+    """Remove the texts of evidence published before a time, and all of a resident's post; return the alerts changed."""
+    changed = []
+    for row in store.rows("SELECT * FROM alerts WHERE evidence <> '[]'"):
+        kept = [_without_texts(p) if p["published"] < before.isoformat() else p for p in json.loads(row["evidence"])]
+        text = json.dumps(kept, ensure_ascii=False)
+        if text != row["evidence"]:
+            changed.append(row | {"evidence": text})
+    with store.transaction():
+        store.upsert("alerts", changed, "alert_id")
+    return len(changed)
+
+
+def _without_texts(piece: Row) -> Row:
+    bare = piece | {"sentences": []}
+    return bare | {"title": "", "url": ""} if piece["voice"] == "public" else bare
+
+
+def drop(store: Store, story_id: str) -> int:
+    """Remove a story from the evidence of every alert (takedown, retraction); return the alerts changed."""
+    changed = []
+    for row in store.rows("SELECT * FROM alerts WHERE instr(evidence, :id)", {"id": story_id}):
+        kept = [piece for piece in json.loads(row["evidence"]) if piece["story_id"] != story_id]
+        changed.append(row | {"evidence": json.dumps(kept, ensure_ascii=False)})
+    with store.transaction():
+        store.upsert("alerts", changed, "alert_id")
+    return len(changed)
