@@ -454,5 +454,5 @@ def _differs(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
 
 
 def utc_now() -> datetime:
-    """Return the present time, aware, to the second."""
-    return datetime.now(UTC).replace(microsecond=0)
+    """Return the present time, aware. Never cut to the second: what was fetched within it would lie in the future."""
+    return datetime.now(UTC)
