@@ -21,15 +21,13 @@ from crawlers.items import RawDocument
 from tests.crawling import PROJECT, Crawl
 from tests.fault_server import paragraphs
 
-SCRIPT = Path(os.environ.get("WORDPRESS_SH", PROJECT.parent / "shared" / "tools" / "wordpress.sh"))
+SCRIPT = PROJECT / "tests" / "servers" / "wordpress.sh"
 WIB = timezone(timedelta(hours=7))
 COUNT = 18
 
 
 def _missing() -> str:
     """Return what stands in the way of a WordPress here, "" for nothing."""
-    if not SCRIPT.is_file():
-        return "no wordpress.sh (name it in WORDPRESS_SH)"
     programs = [each for each in ("php", "mariadbd", "mariadb-install-db", "curl") if not shutil.which(each)]
     if programs:
         return f"{', '.join(programs)} not installed"
