@@ -1,0 +1,92 @@
+"""Train the shipped default, `kecil`: linear heads on hashed n-grams, calibrated across writers of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.model_folder import HEADS, OUTPUTS, PARTS, Manifest, write_manifest
+from analysis.normalise import normalise
+from analysis.training_data import Example, full_texts, targets
+from analysis.training_linear import head_targets, train_linear
+
+OWN = OUTPUTS - HEADS[-1]  # heads that only the project's labels carry: level, act, themes
+BINS = 10
+
+
+def train_kecil(
+    labels: Sequence[Example], moods: Sequence[Example], folder: Path, on_step: Callable[[str], None] = lambda _: None
+) -> Manifest:
+    """Train and calibrate the heads, and write the model folder.
+
+    Every head but sentiment is calibrated by a slope and an offset (Platt) on texts of a writer whose texts the
+    heads had not seen. What was measured there stands in the manifest's `facts`: it is no test split.
+
+    Args:
+        labels: the project's own labels, of at least two writers.
+        moods: sentiment sets that train the sentiment heads alone; may be empty.
+        folder: where ngrams.npz and sejuk.json are written.
+
+    Raises: ValueError where all labels come from one writer.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    apart, writers = across_writers(labels, on_step)
+    truth = head_targets(targets(labels))[:, :OWN]
+    slope, offset = np.ones(OUTPUTS), np.zeros(OUTPUTS)
+    for head in range(OWN):
+        fitted = LogisticRegression(C=1e6).fit(apart[:, [head]], truth[:, head])
+        slope[head], offset[head] = fitted.coef_[0, 0], fitted.intercept_[0]
+    on_step(f"all {len(labels)} labels and {len(moods)} sentiment texts")
+    folder.mkdir(parents=True, exist_ok=True)
+    train_linear([*labels, *moods]).save(folder / PARTS["ngrams"])
+    level = targets(labels).level
+    tension = expected_tension(apart[:, :4] * slope[:4] + offset[:4])
+    facts = {"labels": len(labels), "sentiment_texts": len(moods), "writers": writers}
+    facts |= {"across_writers": measure(level, tension)}
+    blend = {"ngrams": [round(float(value), 5) for value in slope]}
+    bias = [round(float(value), 5) for value in offset]
+    return write_manifest(folder, Manifest("kecil", ("ngrams",), blend, bias, {}, facts=facts))
+
+
+def across_writers(
+    labels: Sequence[Example], on_step: Callable[[str], None] = lambda _: None
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return the (n, 15) logits of each text by heads that saw no text of its writer, and the writers."""
+    writers = sorted({example.writer for example in labels})
+    if len(writers) < 2:
+        raise ValueError("labels of one writer only: calibration needs at least two")
+    texts = [normalise(text) for text in full_texts(labels)]
+    logits = np.zeros((len(labels), OWN))
+    for writer in writers:
+        on_step(f"without writer {writer}")
+        heads = train_linear([e for e in labels if e.writer != writer], heads=range(OWN))
+        rows = [i for i, e in enumerate(labels) if e.writer == writer]
+        logits[rows] = heads.logits([texts[i] for i in rows])[:, :OWN]
+    return logits, writers
+
+
+def expected_tension(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the expected level / 4 of (n, 4) logits of level >= 1..4."""
+    return np.asarray((1 / (1 + np.exp(-logits.astype(np.float64)))).mean(axis=1))
+
+
+def measure(level: NDArray[np.int64], tension: NDArray[np.float64]) -> dict[str, float]:
+    """Return AUC of level >= 2 and >= 3, quadratic-weighted kappa, and the error of calibration of level / 4.
+
+    The last is the mean distance of tension from the mean level / 4 over ten equal bins, weighted by size.
+    """
+    from sklearn.metrics import cohen_kappa_score, roc_auc_score
+
+    bins = np.minimum((tension * BINS).astype(np.int64), BINS - 1)
+    gaps = [abs(float((tension - level / 4)[bins == i].mean())) * (bins == i).mean() for i in set(bins.tolist())]
+    found = {
+        "auc_2": roc_auc_score(level >= 2, tension),
+        "auc_3": roc_auc_score(level >= 3, tension),
+        "kappa": cohen_kappa_score(level, np.rint(tension * 4).astype(np.int64), weights="quadratic"),
+        "calibration_error": sum(gaps),
+    }
+    return {name: round(float(value), 4) for name, value in found.items()}
