@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+import subprocess
+import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +16,9 @@ import schedule
 from pipelines import monitor
 from pipelines.config import load_settings
 from pipelines.monitor import Clockwork
+from pipelines.store import Store
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Clock(datetime):
@@ -79,3 +86,25 @@ def test_the_steady_clock_is_the_systems(tmp_path: Path) -> None:
     clockwork = Clockwork(load_settings(environment={}, home=tmp_path), lambda: None, lambda: None)
     assert not clockwork.tick()
     assert monitor.new_run_id(datetime.fromtimestamp(time.time())) > "2025"  # noqa: DTZ006
+
+
+def test_the_loop_stops_at_sigterm_after_the_step_in_hand(tmp_path: Path) -> None:
+    region = shutil.copytree(ROOT / "data" / "regions" / "contoh", tmp_path / "contoh")
+    inbox = tmp_path / "laporan.csv"
+    inbox.write_text("id,time,text\n", encoding="utf-8")
+    (region / "sources.toml").write_text(
+        f'[[source]]\nid = "laporan"\nname = "Laporan"\nkind = "files"\naddress = "{inbox}"\nvoice = "official"\n'
+        'basis = "laporan petugas"\nenabled = true\n',
+        encoding="utf-8",
+    )
+    command = [sys.executable, "run_monitor.py", "--home", str(tmp_path / "home"), "--region", str(region), "run"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as loop:
+        assert loop.stdout
+        first = loop.stdout.readline()
+        loop.send_signal(signal.SIGTERM)
+        rest = loop.stdout.read()
+        assert loop.wait(30) == 0, first + rest
+    assert first.startswith("run ")
+    assert rest.strip().endswith("stopped")
+    with Store(tmp_path / "home" / "sejuk.sqlite", read_only=True) as store:
+        assert [row["status"] for row in store.last_runs()] == ["ok"]
