@@ -18,7 +18,7 @@ MANIFEST = "sejuk.json"
 HEADS = (len(LEVELS) - 1, len(ACTS), len(THEMES), len(SENTIMENTS))  # cumulative level, act, themes, sentiment
 OUTPUTS = sum(HEADS)
 PARTS = {"ngrams": "ngrams.npz", "encoder": "encoder.onnx"}
-_REMEDY = "restore the folder, choose another with `run_monitor.py model use`, or train with `model train`"
+_REMEDY = "restore the folder, name another as `model` in sejuk.toml, or train with `run_monitor.py model train`"
 
 
 @dataclass(frozen=True, slots=True)

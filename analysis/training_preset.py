@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from analysis.model_folder import HEADS, OUTPUTS, PARTS, Manifest, write_manifest
 from analysis.normalise import normalise
+from analysis.tension import cumulative_to_levels, tension
 from analysis.training_data import Example, full_texts, targets
 from analysis.training_linear import head_targets, train_linear
 
@@ -35,7 +37,8 @@ def train_kecil(
     from sklearn.linear_model import LogisticRegression
 
     apart, writers = across_writers(labels, on_step)
-    truth = head_targets(targets(labels))[:, :OWN]
+    wanted = targets(labels)
+    truth = head_targets(wanted)[:, :OWN]
     slope, offset = np.ones(OUTPUTS), np.zeros(OUTPUTS)
     for head in range(OWN):
         fitted = LogisticRegression(C=1e6).fit(apart[:, [head]], truth[:, head])
@@ -43,19 +46,27 @@ def train_kecil(
     on_step(f"all {len(labels)} labels and {len(moods)} sentiment texts")
     folder.mkdir(parents=True, exist_ok=True)
     train_linear([*labels, *moods]).save(folder / PARTS["ngrams"])
-    level = targets(labels).level
-    tension = expected_tension(apart[:, :4] * slope[:4] + offset[:4])
-    facts = {"labels": len(labels), "sentiment_texts": len(moods), "writers": writers}
-    facts |= {"across_writers": measure(level, tension)}
+    found = expected_tension(apart[:, :4] * slope[:4] + offset[:4])
+    facts = {
+        "labels": len(labels),
+        "sentiment_texts": len(moods),
+        "writers": writers,
+        "across_writers": measure(wanted.level, found),
+    }
     blend = {"ngrams": [round(float(value), 5) for value in slope]}
     bias = [round(float(value), 5) for value in offset]
     return write_manifest(folder, Manifest("kecil", ("ngrams",), blend, bias, {}, facts=facts))
 
 
 def across_writers(
-    labels: Sequence[Example], on_step: Callable[[str], None] = lambda _: None
+    labels: Sequence[Example],
+    on_step: Callable[[str], None] = lambda _: None,
+    heads: Sequence[int] = range(OWN),
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """Return the (n, 15) logits of each text by heads that saw no text of its writer, and the writers."""
+    """Return the (n, 15) logits of each text by heads that saw no text of its writer, and the writers.
+
+    Heads not asked for stay zero.
+    """
     writers = sorted({example.writer for example in labels})
     if len(writers) < 2:
         raise ValueError("labels of one writer only: calibration needs at least two")
@@ -63,15 +74,15 @@ def across_writers(
     logits = np.zeros((len(labels), OWN))
     for writer in writers:
         on_step(f"without writer {writer}")
-        heads = train_linear([e for e in labels if e.writer != writer], heads=range(OWN))
+        others = train_linear([e for e in labels if e.writer != writer], heads=heads)
         rows = [i for i, e in enumerate(labels) if e.writer == writer]
-        logits[rows] = heads.logits([texts[i] for i in rows])[:, :OWN]
+        logits[rows] = others.logits([texts[i] for i in rows])[:, :OWN]
     return logits, writers
 
 
 def expected_tension(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the expected level / 4 of (n, 4) logits of level >= 1..4."""
-    return np.asarray((1 / (1 + np.exp(-logits.astype(np.float64)))).mean(axis=1))
+    """Return the tension that the classifier gives for (n, 4) logits of level >= 1..4."""
+    return tension(cumulative_to_levels(expit(logits)))
 
 
 def measure(level: NDArray[np.int64], tension: NDArray[np.float64]) -> dict[str, float]:

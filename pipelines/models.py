@@ -9,8 +9,9 @@ from typing import Any
 
 from analysis.errors import ModelError
 from analysis.model_folder import Manifest, verify
+from pipelines.config import PROJECT
 
-MODELS = Path(__file__).resolve().parent.parent / "data" / "models"
+MODELS = PROJECT / "data" / "models"
 
 
 def train_preset(nlp: Path | None, folder: Path, on_step: Callable[[str], None]) -> Manifest:
