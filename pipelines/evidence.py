@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pipelines.store import Row, Store
@@ -38,12 +38,22 @@ def links(store: Store, name: str) -> list[Row]:
 
 def purge(store: Store, before: datetime) -> int:
     """Remove the texts of evidence published before a time, and all of a resident's post; return the alerts changed."""
+    old = before.isoformat()
+    return _rewrite(store, lambda kept: [_without_texts(p) if p["published"] < old else p for p in kept])
+
+
+def drop(store: Store, story_id: str) -> int:
+    """Remove a story from the evidence of every alert (takedown, retraction); return the alerts changed."""
+    return _rewrite(store, lambda kept: [piece for piece in kept if piece["story_id"] != story_id])
+
+
+def _rewrite(store: Store, change: Callable[[list[Row]], list[Row]]) -> int:
+    """Put every alert's evidence through a change; return how many alerts it changed."""
     changed = []
     for row in store.rows("SELECT * FROM alerts WHERE evidence <> '[]'"):
-        kept = [_without_texts(p) if p["published"] < before.isoformat() else p for p in json.loads(row["evidence"])]
-        text = json.dumps(kept, ensure_ascii=False)
-        if text != row["evidence"]:
-            changed.append(row | {"evidence": text})
+        kept = json.loads(row["evidence"])
+        if (new := change(kept)) != kept:
+            changed.append(row | {"evidence": json.dumps(new, ensure_ascii=False)})
     with store.transaction():
         store.upsert("alerts", changed, "alert_id")
     return len(changed)
@@ -52,14 +62,3 @@ def purge(store: Store, before: datetime) -> int:
 def _without_texts(piece: Row) -> Row:
     bare = piece | {"sentences": []}
     return bare | {"title": "", "url": ""} if piece["voice"] == "public" else bare
-
-
-def drop(store: Store, story_id: str) -> int:
-    """Remove a story from the evidence of every alert (takedown, retraction); return the alerts changed."""
-    changed = []
-    for row in store.rows("SELECT * FROM alerts WHERE instr(evidence, :id)", {"id": story_id}):
-        kept = [piece for piece in json.loads(row["evidence"]) if piece["story_id"] != story_id]
-        changed.append(row | {"evidence": json.dumps(kept, ensure_ascii=False)})
-    with store.transaction():
-        store.upsert("alerts", changed, "alert_id")
-    return len(changed)

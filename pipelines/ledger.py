@@ -86,16 +86,14 @@ def raise_alerts(
             row = _row(store, alert, names.get(alert.code, alert.code), model_id)
             old = stored.get(row["alert_id"])
             if old is None:
-                store.upsert("alerts", [row | _beginning(run_id, now)], "alert_id")
+                store.upsert(
+                    "alerts", [row | {"state": "raised", "raised_at": now.isoformat(), "run_id": run_id}], "alert_id"
+                )
                 _note(store, row["alert_id"], "raised", ITSELF, now, alert.words)
                 new += 1
             elif old["state"] == "raised" and any(row[name] != old[name] for name in row.keys() - {"as_of"}):
                 store.upsert("alerts", [old | row | {"run_id": run_id}], "alert_id")
     return new
-
-
-def _beginning(run_id: str, now: datetime) -> Row:
-    return {"state": "raised", "raised_at": now.isoformat(), "run_id": run_id}
 
 
 def _outside_refractory(store: Store, found: Sequence[Alert]) -> list[Alert]:

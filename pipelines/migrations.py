@@ -213,11 +213,11 @@ CREATE TABLE audit_log (        -- hash-chained: each row's hash covers the one 
 
 @schema()
 def m002_alert_life(db: Database) -> None:
-    """Create the alerts' life, visits, deliveries, corrections, and the kept versions of the daily tables."""
+    """Create the alerts' life, visits, and the kept versions of the daily tables."""
     for statement in ALERT_LIFE:
         db.execute(statement)
-    for table, key in (("desa_daily", "desa_code"), ("kecamatan_daily", "kecamatan_code"),
-                       ("kabupaten_daily", "kabupaten_code")):  # fmt: skip
+    for level in ("desa", "kecamatan", "kabupaten"):
+        table, key = f"{level}_daily", f"{level}_code"
         db.execute(f"CREATE TABLE {table}_versions AS SELECT * FROM {table} WHERE 0")  # noqa: S608 (constants)
         db.execute(f"CREATE UNIQUE INDEX {table}_version ON {table}_versions (day, {key}, voice, as_of)")
         db.execute(
@@ -278,35 +278,4 @@ ALERT_LIFE = (
   PRIMARY KEY (desa_code, day, kind)
 )""",
     "CREATE INDEX visits_day ON visits (day)",
-    """CREATE TABLE deliveries (   -- at least once: the key goes with the message, so that a second one is known
-  delivery_key TEXT PRIMARY KEY, -- hash of subject and recipient
-  subject TEXT NOT NULL,        -- alert_id, or laporan-DAY
-  recipient TEXT NOT NULL,      -- role and the name of the variable that holds the address; never the address
-  state TEXT NOT NULL CHECK (state IN ('pending', 'sent')),
-  attempts INTEGER NOT NULL,
-  created_at TEXT NOT NULL,
-  next_attempt TEXT NOT NULL,
-  sent_at TEXT,
-  receipt TEXT NOT NULL,        -- what the channel said last
-  UNIQUE (subject, recipient)
-)""",
-    "CREATE INDEX deliveries_due ON deliveries (state, next_attempt)",
-    """CREATE TABLE corrections (  -- documents that were taken down, stories that were retracted
-  url TEXT PRIMARY KEY,         -- canonical
-  kind TEXT NOT NULL CHECK (kind IN ('takedown', 'retraction')),
-  story_id TEXT NOT NULL,
-  clarification TEXT NOT NULL,  -- address of the text that sets it right, or empty
-  reason TEXT NOT NULL,
-  at TEXT NOT NULL,
-  who TEXT NOT NULL             -- staff
-)""",
-    """CREATE TRIGGER takedown_stays BEFORE INSERT ON documents
-  WHEN NEW.url IN (SELECT url FROM corrections WHERE kind = 'takedown')
-  BEGIN SELECT RAISE(IGNORE); END""",
-    """CREATE TRIGGER retraction_stays_new AFTER INSERT ON locations
-  WHEN NEW.kabupaten AND NEW.story_id IN (SELECT story_id FROM corrections WHERE kind = 'retraction')
-  BEGIN UPDATE locations SET kabupaten = 0 WHERE story_id = NEW.story_id; END""",
-    """CREATE TRIGGER retraction_stays AFTER UPDATE OF kabupaten ON locations
-  WHEN NEW.kabupaten AND NEW.story_id IN (SELECT story_id FROM corrections WHERE kind = 'retraction')
-  BEGIN UPDATE locations SET kabupaten = 0 WHERE story_id = NEW.story_id; END""",
 )
