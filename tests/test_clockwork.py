@@ -14,11 +14,9 @@ import pytest
 import schedule
 
 from pipelines import monitor
-from pipelines.config import load_settings
+from pipelines.config import PROJECT, load_settings
 from pipelines.monitor import Clockwork
 from pipelines.store import Store
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class Clock(datetime):
@@ -89,7 +87,7 @@ def test_the_steady_clock_is_the_systems(tmp_path: Path) -> None:
 
 
 def test_the_loop_stops_at_sigterm_after_the_step_in_hand(tmp_path: Path) -> None:
-    region = shutil.copytree(ROOT / "data" / "regions" / "contoh", tmp_path / "contoh")
+    region = shutil.copytree(PROJECT / "data" / "regions" / "contoh", tmp_path / "contoh")
     inbox = tmp_path / "laporan.csv"
     inbox.write_text("id,time,text\n", encoding="utf-8")
     (region / "sources.toml").write_text(
@@ -98,7 +96,7 @@ def test_the_loop_stops_at_sigterm_after_the_step_in_hand(tmp_path: Path) -> Non
         encoding="utf-8",
     )
     command = [sys.executable, "run_monitor.py", "--home", str(tmp_path / "home"), "--region", str(region), "run"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as loop:
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as loop:
         assert loop.stdout
         first = loop.stdout.readline()
         loop.send_signal(signal.SIGTERM)
