@@ -68,12 +68,12 @@ def show_day(settings: Settings, store: Store, summary: Row | None = None, pictu
     shown = shown[(shown["day"] == day) & (shown["voice"] == "all")]
     console.print(_desa_table(shown, day, gazetteer, str(settings.region_facts()["name"]), console.width))
     _print_watch_list(console, store.watch_list(date.fromisoformat(day)), gazetteer)
+    if picture:  # before the paths of the machine it is drawn on
+        console.save_svg(str(picture), title="sejuk", clear=False)
     if summary:
         _print_summary(console, summary)
     console.print(f"\nDatabase   {settings.database}", highlight=False, soft_wrap=True)
     console.print("Tables     desa_daily, kecamatan_daily, kabupaten_daily; `export` writes files", highlight=False)
-    if picture:
-        console.save_svg(str(picture), title="sejuk")
 
 
 def _week_before(day: str) -> str:
