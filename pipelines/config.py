@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import time
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -46,6 +46,13 @@ class RetentionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewSettings:
+    """How an alert is reviewed before anything leaves."""
+
+    two_person: bool = False  # whoever takes an alert into review may not be the one who confirms it
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a run needs to know; paths are absolute."""
 
@@ -56,6 +63,7 @@ class Settings:
     crawl: CrawlSettings = field(default_factory=CrawlSettings)
     tables: TableSettings = field(default_factory=TableSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    review: ReviewSettings = field(default_factory=ReviewSettings)
 
     @property
     def database(self) -> Path:
@@ -146,7 +154,7 @@ def _region_folder(region: Path) -> Path:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """Sort SEJUK_CRAWL_CONTACT=x into {"crawl": {"contact": "x"}}; secrets (SEJUK_SECRET_*) stay outside."""
     values: dict[str, Any] = {}
-    sections = {f.name for f in fields(Settings) if f.name in ("crawl", "tables", "retention")}
+    sections = {name for name, kind in get_type_hints(Settings).items() if hasattr(kind, "__dataclass_fields__")}
     for name, value in environment.items():
         if not name.startswith(ENVIRONMENT_PREFIX) or name.startswith(("SEJUK_SECRET_", "SEJUK_NLP")):
             continue
@@ -181,6 +189,10 @@ def _convert(value: Any, kind: Any, base: Path, key: str) -> Any:
     if kind in (Path, Path | None):
         path = Path(str(value)).expanduser()
         return path if len(path.parts) == 1 and key == "region" else base / path
+    if kind is bool:
+        words = {"true": True, "1": True, "false": False, "0": False}
+        known = words.get(str(value).lower())
+        return _refuse(key, "true or false", value) if known is None else known
     if kind is int:
         try:
             return int(value) if not isinstance(value, bool) else _refuse(key, "a whole number", value)

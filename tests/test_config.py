@@ -72,3 +72,13 @@ def test_a_region_without_a_time_zone_is_refused(tmp_path: Path) -> None:
     settings = load_settings(_write(tmp_path, ""), environment={}, region=tmp_path)
     with pytest.raises(ConfigError, match="Mars/Olympus"):
         _ = settings.timezone
+
+
+@pytest.mark.parametrize(("written", "read"), [("true", True), ("0", False)])
+def test_two_person_review_is_read_from_the_environment(written: str, read: bool) -> None:
+    assert load_settings(environment={"SEJUK_REVIEW_TWO_PERSON": written}).review.two_person is read
+
+
+def test_a_switch_takes_true_or_false_alone() -> None:
+    with pytest.raises(ConfigError, match="review.two_person: needs true or false, got 'ya'"):
+        load_settings(environment={"SEJUK_REVIEW_TWO_PERSON": "ya"})
