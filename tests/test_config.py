@@ -80,5 +80,5 @@ def test_two_person_review_is_read_from_the_environment(written: str, read: bool
 
 
 def test_a_switch_takes_true_or_false_alone() -> None:
-    with pytest.raises(ConfigError, match="review.two_person: needs true or false, got 'ya'"):
+    with pytest.raises(ConfigError, match=r"review\.two_person: needs true or false, got 'ya'"):
         load_settings(environment={"SEJUK_REVIEW_TWO_PERSON": "ya"})

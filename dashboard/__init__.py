@@ -1,0 +1,1 @@
+"""The web page: reads through pipelines, writes only reviews, visits, corrections and users."""
