@@ -135,17 +135,19 @@ def watch_list(
     method: Method = "counts",
     authors: pd.DataFrame | None = None,
     timezone: str = "Asia/Jakarta",
+    found: Sequence[Alert] | None = None,
 ) -> pd.DataFrame:
     """List the desa to look at first: red, yellow, then single grave reports.
 
-    Args, Raises: as `detect`.
+    Args, Raises: as `detect`; found: what `detect` said of the same input, where it is known already.
 
     Returns: code, level, tier, reason (Bahasa Indonesia), seen, expected, p; one row a place and tier.
     """
     columns = ["code", "level", "tier", "reason", "seen", "expected", "p"]
-    alerts = detect(stories, places, as_of, coverage, calendar, (), method, authors, timezone)
+    if found is None:
+        found = detect(stories, places, as_of, coverage, calendar, (), method, authors, timezone)
     rows: list[tuple[str, str, Tier, str, float, float, float]] = [
-        (a.code, a.level, a.tier, a.words, a.seen, a.expected, a.p) for a in alerts if a.level == "desa"
+        (a.code, a.level, a.tier, a.words, a.seen, a.expected, a.p) for a in found if a.level == "desa"
     ]
     scene = _scene(stories, places, as_of, coverage, calendar, authors, timezone)
     if scene is not None:

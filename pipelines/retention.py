@@ -1,10 +1,11 @@
-"""Raw texts go after their time; tables, scores and counts stay."""
+"""Raw texts go after their time, from the evidence of alerts too; tables, scores and counts stay."""
 
 from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
 
+from pipelines import evidence
 from pipelines.config import Settings
 from pipelines.process import COPY_WINDOW
 from pipelines.store import Store
@@ -27,6 +28,7 @@ def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
         authors_before=now - FINAL_AFTER - timedelta(days=1),
         fingerprints_before=now - max(COPY_WINDOW, timedelta(days=settings.retention.raw_days)),
     )
+    counts["evidence"] = evidence.purge(store, limit)
     counts["spool_files"] = 0
     done = store.taken_in()
     for path in settings.spool.glob("*/*.jsonl.gz"):

@@ -304,13 +304,14 @@ class Store:
             {"since": since.isoformat()},
         )
 
-    def fetch_days(self) -> pd.DataFrame:
-        """Return (source_id, voice, day) on which an enabled source was read, and days of its documents."""
+    def fetch_days(self, now: datetime) -> pd.DataFrame:
+        """Return (source_id, voice, day) on which an enabled source was read by `now`, and days of its documents."""
         return self.frame(
             """SELECT s.source_id, s.voice, f.day, 1 AS fetched FROM sources s
-               JOIN fetches f ON f.source_id = s.source_id AND f.ok WHERE s.enabled
+               JOIN fetches f ON f.source_id = s.source_id AND f.ok WHERE s.enabled AND f.started <= :now
                UNION SELECT s.source_id, s.voice, t.day, 0 FROM sources s
-               JOIN documents t ON t.source_id = s.source_id WHERE s.enabled"""
+               JOIN documents t ON t.source_id = s.source_id WHERE s.enabled AND t.first_seen <= :now""",
+            {"now": now.isoformat()},
         )
 
     def days_built(self) -> set[str]:

@@ -1,17 +1,21 @@
-"""Stories -> daily tables and the watch list. The last 7 days are rebuilt each run, older ones are frozen."""
+"""Stories -> daily tables, the watch list and alerts. The last 7 days are rebuilt each run, older ones are frozen."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
 from analysis import alerts, trends
+from analysis.alerts_sources import detect_sources
 from analysis.gazetteer import Gazetteer
 from analysis.records import SENTIMENTS, THEMES
+from pipelines import ledger
 from pipelines.config import Settings
 from pipelines.store import Row, Store
 
@@ -27,6 +31,16 @@ ESTIMATES = {
 VOICES = ("all", "press", "official", "public")
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was known at a moment, shaped for `analysis.trends` and `analysis.alerts`."""
+
+    stories: pd.DataFrame
+    places: pd.DataFrame
+    coverage: pd.DataFrame
+    authors: pd.DataFrame
+
+
 def build_tables(
     settings: Settings,
     store: Store,
@@ -34,33 +48,71 @@ def build_tables(
     run_id: str,
     now: datetime,
     since: date | None = None,
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Build the daily tables of the open days, of days never built, and of all from `since` on.
 
-    Returns: how many days were built and how many rows changed.
+    Returns: how many rows changed, places are watched and alerts are new; which days were built, as of when and
+    by which model, so that `history` can do it again.
     Raises: StorageError, GazetteerError, ValueError (a score outside [0, 1]).
     """
     today = now.astimezone(settings.timezone).date()
     days = days_to_build(settings, store, today, since)
+    counts = {"days": len(days), "rows": 0, "watch": 0, "alerts": 0}
     if not days:
-        return {"days": 0, "rows": 0, "watch": 0}
+        return counts
     gazetteer = Gazetteer.load(settings.region)
-    places = pd.DataFrame(
-        [(d.code, d.kecamatan_code) for d in gazetteer.desa.values()], columns=["desa_code", "kecamatan_code"]
-    )
-    stories = story_table(store.stories_of_region(model_id, days[0] - LOOK_BACK))
-    coverage = coverage_table(store, days)
-    authors = author_table(store, days[0] - timedelta(days=OPEN_DAYS))
-    changed = 0
-    for level, estimate in ESTIMATES.items():
-        table = estimate(stories, places, days, now, coverage=coverage, authors=authors)
-        rows = _with_shares(table, stories, f"{level}_code")
-        changed += store.save_daily(level, rows.assign(model_id=model_id, run_id=run_id))
-    zone, calendar = str(settings.timezone), calendar_table(settings)
-    watch = alerts.watch_list(stories, places, now, coverage, calendar, authors=authors, timezone=zone)
+    known = what_is_known(store, gazetteer, model_id, days, now)
+    for level, rows in estimates(known, days, now).items():
+        counts["rows"] += store.save_daily(level, rows.assign(model_id=model_id, run_id=run_id))
+    found, watch = _judge(settings, known, now)
     store.replace_watch_list(days[-1], [_watch_row(dict(row), days[-1], now) for _, row in watch.iterrows()])
-    log.info("tables days=%d rows_changed=%d watch=%d", len(days), changed, len(watch))
-    return {"days": len(days), "rows": changed, "watch": len(watch)}
+    found += detect_sources(ledger.source_days(store, today - LOOK_BACK), now, str(settings.timezone))
+    names = place_names(settings, store)
+    counts |= {"watch": len(watch), "alerts": ledger.raise_alerts(store, found, names, model_id, run_id, now)}
+    log.info("tables %s", " ".join(f"{key}={value}" for key, value in counts.items()))
+    return counts | {"built": [day.isoformat() for day in days], "as_of": now.isoformat(), "model": model_id}
+
+
+def what_is_known(store: Store, gazetteer: Gazetteer, model_id: str, days: Sequence[date], now: datetime) -> Known:
+    """Read what the estimates of `days` rest on, as it was known at `now`."""
+    places = [(d.code, d.kecamatan_code) for d in gazetteer.desa.values()]
+    stories = store.stories_of_region(model_id, days[0] - LOOK_BACK)
+    return Known(
+        story_table(stories[stories["first_seen"] <= now.isoformat()].reset_index(drop=True)),
+        pd.DataFrame(places, columns=["desa_code", "kecamatan_code"]),
+        coverage_table(store, days, now),
+        author_table(store, days[0] - timedelta(days=OPEN_DAYS)),
+    )
+
+
+def estimates(known: Known, days: Sequence[date], now: datetime) -> dict[str, pd.DataFrame]:
+    """Estimate the days for each level; rows as the store keeps them."""
+    tables = {
+        level: estimate(known.stories, known.places, days, now, coverage=known.coverage, authors=known.authors)
+        for level, estimate in ESTIMATES.items()
+    }
+    return {level: _with_shares(table, known.stories, f"{level}_code") for level, table in tables.items()}
+
+
+def _judge(settings: Settings, known: Known, now: datetime) -> tuple[list[alerts.Alert], pd.DataFrame]:
+    """Return the alerts of the day, and the watch list."""
+    stories, places, coverage, authors = known.stories, known.places, known.coverage, known.authors
+    zone, calendar = str(settings.timezone), calendar_table(settings)
+    found = alerts.detect(stories, places, now, coverage, calendar, authors=authors, timezone=zone)
+    watch = alerts.watch_list(stories, places, now, coverage, calendar, authors=authors, timezone=zone, found=found)
+    return found, watch
+
+
+def place_names(settings: Settings, store: Store) -> dict[str, str]:
+    """Return what is read instead of a code: "Bagelen (Gedong Tataan)", "Kec. Gedong Tataan", a source's name."""
+    gazetteer = Gazetteer.load(settings.region)
+    kecamatan = {code: k.name for code, k in gazetteer.kecamatan.items()}
+    return {
+        **{code: f"{d.name} ({kecamatan[d.kecamatan_code]})" for code, d in gazetteer.desa.items()},
+        **{code: f"Kec. {name}" for code, name in kecamatan.items()},
+        str(settings.region_facts()["code"]): f"Kab. {gazetteer.name}",
+        **{row["source_id"]: row["name"] for row in store.rows("SELECT source_id, name FROM sources")},
+    }
 
 
 def days_to_build(settings: Settings, store: Store, today: date, since: date | None = None) -> list[date]:
@@ -103,13 +155,13 @@ def author_table(store: Store, since: date) -> pd.DataFrame:
     return rows[rows["code"].str.count(r"\.") == 3].rename(columns={"code": "desa_code"})
 
 
-def coverage_table(store: Store, days: Sequence[date]) -> pd.DataFrame:
+def coverage_table(store: Store, days: Sequence[date], now: datetime) -> pd.DataFrame:
     """Return day, voice and the fraction of enabled sources whose news of that day could be known.
 
     A source covers a day when it was read on that day or on one of the two after it (feeds reach back), or
     when a document of that day came from it. A day that nobody covers has no data: silence is not calm.
     """
-    seen = store.fetch_days()
+    seen = store.fetch_days(now)
     seen["day"] = pd.to_datetime(seen["day"])
     read = seen[seen["fetched"] == 1]
     reach = pd.concat(

@@ -159,6 +159,12 @@ def test_a_run_killed_between_chunks_is_finished_by_the_next(settings: Settings,
 
 def built(settings: Settings, store: Store, classifier: Classifier, now: datetime = NOW) -> pd.DataFrame:
     process(settings, store, VOICES, "r", now)
+    every_source_read(store, now)
+    build_tables(settings, store, classifier.model_id, "r", now)
+    return store.daily("desa")
+
+
+def every_source_read(store: Store, now: datetime) -> None:
     with store.transaction():
         sources = [
             {"source_id": s, "name": s, "kind": "feed", "voice": v.value, "address": "x", "basis": "b",
@@ -166,8 +172,6 @@ def built(settings: Settings, store: Store, classifier: Classifier, now: datetim
         ]  # fmt: skip
         store.upsert("sources", sources, "source_id")
         store.upsert("fetches", [_fetch(s, now) for s in VOICES], ("run_id", "source_id"))
-    build_tables(settings, store, classifier.model_id, "r", now)
-    return store.daily("desa")
 
 
 def _fetch(source: str, now: datetime) -> dict[str, object]:
