@@ -1,0 +1,281 @@
+"""What the page reads: a day over the region, a place over time, what was done, the health of the sources.
+
+Every number of a desa passes `shown`, so that none of the public voice under the k-threshold leaves.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from analysis.records import THEMES
+from pipelines.config import Settings
+from pipelines.ledger import AFTER
+from pipelines.store import DAILY, Row, Store
+from pipelines.tables import published
+
+WEEK = timedelta(days=7)
+RISE = 0.05  # a change of the estimate in 7 days below this is not spoken of
+NAMED = 3  # rising places that are named
+REVIEWED = ("confirmed", "delivered", "acknowledged", "closed")  # states every reader may see
+OPEN = ("raised", "in_review", *REVIEWED[:-1])
+_SHARES = ("negative", "neutral", "positive")
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days that have tables; `built` in order."""
+
+    built: tuple[date, ...]
+
+    @property
+    def first(self) -> date:
+        """Return the first day with tables."""
+        return self.built[0]
+
+    @property
+    def last(self) -> date:
+        """Return the latest day with tables."""
+        return self.built[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Rising:
+    """A desa whose estimate rose within 7 days. `sure`: its 90 % interval lies above the estimate of a week ago."""
+
+    code: str
+    before: float
+    now: float
+    low: float
+    high: float
+    sure: bool
+    stories: int  # in 7 days
+    grave: int  # of level 3 or 4
+    themes: tuple[str, ...]  # most frequent of the 7 days first
+    visited: str | None  # last visit within the 7 days
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done about it in the 7 days up to a day."""
+
+    alerts: Mapping[str, int]  # by state, of alerts raised in these days
+    visits: int
+    visited: Mapping[str, str]  # desa_code -> last day
+
+
+# -- days and rows --------------------------------------------------------------------------------
+
+
+def days_of(store: Store) -> Days | None:
+    """Return the days with tables, or None before the first build."""
+    days = tuple(date.fromisoformat(day) for day in sorted(store.days_built()))
+    return Days(days) if days else None
+
+
+def stamp(store: Store, day: date) -> tuple[Any, ...]:
+    """Return what changes whenever a view of this day may change: its tables, alerts, visits, watch list."""
+    row = store.rows(
+        """SELECT (SELECT max(as_of) FROM kabupaten_daily) AS built,
+                  (SELECT max(as_of) FROM desa_daily WHERE day = :day) AS day_built,
+                  (SELECT count(*) FROM alert_steps) AS steps,
+                  (SELECT max(entered_at) FROM visits) AS entered,
+                  (SELECT count(*) FROM visits) AS visits,
+                  (SELECT max(as_of) || count(*) FROM watch_list WHERE day = :day) AS watched""",
+        {"day": day.isoformat()},
+    )[0]
+    return tuple(row.values())
+
+
+def daily(
+    settings: Settings,
+    store: Store,
+    level: str,
+    since: date,
+    until: date,
+    codes: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return the rows of a level between two days, both included, as they may be shown.
+
+    Args:
+        level: desa, kecamatan or kabupaten.
+        codes: places; none given takes all.
+    """
+    table, key = DAILY[level], f"{level}_code"
+    days = [(since + timedelta(days=i)).isoformat() for i in range((until - since).days + 1)]
+    rows = store.frame(
+        f"""SELECT t.* FROM json_each(:days) d JOIN {table} t ON t.day = d.value
+            {f"AND t.{key} IN (SELECT value FROM json_each(:codes))" if codes else ""}
+            ORDER BY t.day, t.{key}, t.voice""",  # noqa: S608 (constants)
+        {"days": json.dumps(days), "codes": json.dumps(list(codes))},
+    )
+    return shown(settings, rows) if level == "desa" else rows.assign(note="")
+
+
+def shown(settings: Settings, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a desa table as it may be shown, themes and sentiment of a hidden public voice left out too.
+
+    Args: table: all voices of its desa-days; what all voices say of themes is then that of press and officials.
+    """
+    if table.empty:
+        return published(settings, table)
+    hidden = ((table["voice"] == "public") & (table["authors7"] < settings.tables.k)).to_numpy()
+    out = published(settings, table)
+    out.loc[hidden, list(_SHARES)] = math.nan
+    out.loc[hidden, "themes"] = "{}"
+    out["as_of"] = table["as_of"]
+    pairs = table.loc[hidden & (table["n"] > 0).to_numpy(), ["day", "desa_code"]]
+    if not pairs.empty:
+        _without_public(out, set(zip(pairs["day"], pairs["desa_code"], strict=True)))
+    return out
+
+
+def _without_public(table: pd.DataFrame, pairs: set[tuple[str, str]]) -> None:
+    """Put in the rows of all voices, for these (day, desa), what press and officials say alone."""
+    concerned = [pair in pairs for pair in zip(table["day"], table["desa_code"], strict=True)]
+    for _, rows in table[concerned].groupby(["day", "desa_code"]):
+        known = rows[rows["voice"].isin(["press", "official"]) & (rows["n"] > 0)]
+        at = rows.index[rows["voice"] == "all"]
+        table.loc[at, "themes"] = json.dumps(theme_counts(known["themes"]))
+        total = known["n"].sum()
+        for name in _SHARES:
+            table.loc[at, name] = (known[name] * known["n"]).sum() / total if total else math.nan
+
+
+def theme_counts(texts: Iterable[str]) -> dict[str, int]:
+    """Add up the daily theme counts, most frequent first.
+
+    >>> theme_counts(['{"agraria": 2}', '{"sara": 1, "agraria": 1}'])
+    {'agraria': 3, 'sara': 1}
+    """
+    total: Counter[str] = Counter()
+    for text in texts:
+        total.update(json.loads(text))
+    return dict(sorted(total.items(), key=lambda item: (-item[1], THEMES.index(item[0]))))
+
+
+# -- the answer of ten seconds --------------------------------------------------------------------
+
+
+def rising(week: pd.DataFrame, day: date, visited: Mapping[str, str]) -> list[Rising]:
+    """Return the desa with enough data whose estimate rose in the 7 days up to `day`, the clearest first.
+
+    Args: week: shown desa rows of one voice, from 7 days before `day` up to it.
+    """
+    names = ["desa_code", "tension", "low", "high", "n7", "grave7"]
+    now = week[(week["day"] == day.isoformat()) & (week["status"] == "enough")][names]
+    before = week[week["day"] == (day - WEEK).isoformat()].set_index("desa_code")["tension"].dropna()
+    now = now.assign(before=now["desa_code"].map(before)).dropna(subset=["before", "tension"])
+    now = now[now["tension"] - now["before"] >= RISE]
+    now = now.assign(sure=now["low"] > now["before"], rise=now["tension"] - now["before"])
+    now = now.sort_values(["sure", "rise", "desa_code"], ascending=[False, False, True])
+    recent = week[week["day"] > (day - WEEK).isoformat()].groupby("desa_code")["themes"]
+    return [
+        Rising(
+            r["desa_code"], r["before"], r["tension"], r["low"], r["high"], bool(r["sure"]), int(r["n7"]),
+            int(r["grave7"]), tuple(theme_counts(recent.get_group(r["desa_code"])))[:2], visited.get(r["desa_code"]),
+        )
+        for r in now.to_dict("records")
+    ]  # fmt: skip
+
+
+def done(store: Store, day: date) -> Done:
+    """Count the alerts and visits of the 7 days up to a day."""
+    span = {"since": (day - WEEK + timedelta(days=1)).isoformat(), "until": day.isoformat()}
+    states = store.rows("SELECT state, count(*) AS n FROM alerts WHERE day BETWEEN :since AND :until GROUP BY 1", span)
+    visits = store.rows(
+        """SELECT desa_code, max(day) AS day, count(*) AS n FROM visits
+           WHERE day BETWEEN :since AND :until GROUP BY 1 ORDER BY 1""",
+        span,
+    )
+    order = ("raised", *AFTER)
+    alerts = {r["state"]: r["n"] for r in sorted(states, key=lambda r: order.index(r["state"]))}
+    return Done(alerts, sum(r["n"] for r in visits), {r["desa_code"]: r["day"] for r in visits})
+
+
+# -- a place --------------------------------------------------------------------------------------
+
+
+def visits_within(store: Store, code: str, since: date, until: date) -> list[Row]:
+    """Return the visits in a place and in the places below it, newest first; themes as a list."""
+    rows = store.rows(
+        """SELECT desa_code, day, kind, themes, outcome, follow_up FROM visits
+           WHERE (desa_code = :code OR substr(desa_code, 1, length(:code) + 1) = :code || '.')
+             AND day BETWEEN :since AND :until ORDER BY day DESC, desa_code, kind""",
+        {"code": code, "since": since.isoformat(), "until": until.isoformat()},
+    )
+    return [row | {"themes": json.loads(row["themes"])} for row in rows]
+
+
+def alerts_within(store: Store, code: str, since: date, until: date, every: bool) -> list[Row]:
+    """Return the alerts of a place and of the places below it, newest first, without their evidence.
+
+    Args: every: also those that nobody has confirmed, for who reviews them.
+    """
+    return store.rows(
+        """SELECT alert_id, day, tier, kind, level, code, place, words, state FROM alerts
+           WHERE (code = :code OR substr(code, 1, length(:code) + 1) = :code || '.')
+             AND day BETWEEN :since AND :until
+             AND (:every OR state IN (SELECT value FROM json_each(:states)))
+           ORDER BY day DESC, tier = 'kuning', code""",
+        {
+            "code": code,
+            "since": since.isoformat(),
+            "until": until.isoformat(),
+            "every": every,
+            "states": json.dumps(REVIEWED),
+        },
+    )
+
+
+# -- sources --------------------------------------------------------------------------------------
+
+
+def sources(store: Store, now: datetime) -> list[Row]:
+    """Return each source's health, silent ones first, switched-off ones last.
+
+    Returns: the declaration, last_ok, last_fetch, ok, items_a_day (of 7 days), lag_hours (median from publication
+        to the first sight, of 30 days), robots_denied (7 days), errors, rejected of the last fetch, `silent_hours`.
+    """
+    since = {"week": (now - WEEK).isoformat(), "month": (now - timedelta(days=30)).isoformat()}
+    rows = store.rows(
+        """SELECT s.*, l.ok, l.started AS last_fetch, l.errors, l.rejected, l.status, l.last_published,
+                  (SELECT max(finished) FROM fetches f WHERE f.source_id = s.source_id AND f.ok) AS last_ok,
+                  (SELECT coalesce(sum(items), 0) FROM fetches f
+                   WHERE f.source_id = s.source_id AND f.started >= :week) AS items7,
+                  (SELECT coalesce(sum(robots_denied), 0) FROM fetches f
+                   WHERE f.source_id = s.source_id AND f.started >= :week) AS robots_denied,
+                  (SELECT min(started) FROM fetches f WHERE f.source_id = s.source_id) AS first_fetch
+           FROM sources s LEFT JOIN fetches l ON l.source_id = s.source_id AND l.started =
+                  (SELECT max(started) FROM fetches f WHERE f.source_id = s.source_id)""",
+        since,
+    )
+    lags = _lags(store, since["month"])
+    for row in rows:
+        row["errors"] = json.loads(row["errors"] or "[]")
+        row["rejected"] = json.loads(row["rejected"] or "{}")
+        row["items_a_day"] = row.pop("items7") / min(7.0, max(1.0, _hours(row["first_fetch"], now, 0.0) / 24))
+        row["lag_hours"] = lags.get(row["source_id"])
+        row["silent_hours"] = _hours(row["last_ok"], now)
+    return sorted(rows, key=lambda r: (not r["enabled"], -(r["silent_hours"] or math.inf), r["source_id"]))
+
+
+def _lags(store: Store, since: str) -> dict[str, float]:
+    """Return the median hours from publication to first sight, by source."""
+    table = store.frame(
+        """SELECT source_id, (julianday(first_seen) - julianday(published)) * 24 AS hours FROM documents
+           WHERE date_known AND published >= :since AND first_seen >= published""",
+        {"since": since},
+    )
+    return {str(name): float(hours) for name, hours in table.groupby("source_id")["hours"].median().items()}
+
+
+def _hours(moment: str | None, now: datetime, missing: float | None = None) -> Any:
+    return (now - datetime.fromisoformat(moment)) / timedelta(hours=1) if moment else missing
