@@ -279,3 +279,20 @@ ALERT_LIFE = (
 )""",
     "CREATE INDEX visits_day ON visits (day)",
 )
+
+
+@schema()
+def m006_api_tokens(db: Database) -> None:
+    """Create the tokens of the JSON API; of their secrets only hashes are kept."""
+    db.execute(
+        """CREATE TABLE api_tokens (
+  token_id TEXT PRIMARY KEY,    -- stands in the token, tells which one it is
+  label TEXT NOT NULL,          -- which programme uses it
+  hash TEXT NOT NULL,           -- SHA-256 of 256 random bits
+  scopes TEXT NOT NULL,         -- JSON [tables, alerts, sources, evidence]
+  created_at TEXT NOT NULL,
+  created_by TEXT NOT NULL,     -- staff
+  expires_at TEXT NOT NULL,
+  revoked_at TEXT               -- NULL: not revoked
+)"""
+    )

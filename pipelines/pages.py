@@ -268,10 +268,11 @@ def sources(store: Store, now: datetime) -> list[Row]:
 
 
 def _lags(store: Store, since: str) -> dict[str, float]:
-    """Return the median hours from publication to first sight, by source."""
+    """Return the median hours from publication to first sight, by source; what lay there before is left out."""
     table = store.frame(
-        """SELECT source_id, (julianday(first_seen) - julianday(published)) * 24 AS hours FROM documents
-           WHERE date_known AND published >= :since AND first_seen >= published""",
+        """SELECT d.source_id, (julianday(d.first_seen) - julianday(d.published)) * 24 AS hours FROM documents d
+           WHERE d.date_known AND d.published >= :since AND d.first_seen >= d.published
+             AND d.published >= (SELECT min(started) FROM fetches f WHERE f.source_id = d.source_id)""",
         {"since": since},
     )
     return {str(name): float(hours) for name, hours in table.groupby("source_id")["hours"].median().items()}
