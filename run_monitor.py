@@ -536,5 +536,82 @@ def replay(ctx: click.Context, day: Any, moment: Any, as_json: bool) -> None:
     ctx.exit(0 if all(rows.empty for rows in found.values()) else 1)
 
 
+# -- the page: boundaries and tokens ---------------------------------------------------------------
+
+
+@cli.group()
+def region() -> None:
+    """Maintain what is known of the region."""
+
+
+@region.command("boundaries")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.pass_context
+def region_boundaries(ctx: click.Context, file: Path) -> None:
+    """Take real polygons (GeoJSON, WGS 84) for the map, labelled "batas indikatif"."""
+    from pipelines.boundaries import take_boundaries
+
+    settings = _settings(ctx)
+    taken = take_boundaries(settings, file)
+    click.echo(f"{taken.drawn} of {taken.drawn + len(taken.missing)} desa have a boundary, {taken.points} points")
+    if taken.missing:
+        click.echo(f"drawn as a tile: {', '.join(taken.missing)}")
+    if taken.unknown:
+        click.echo(f"left out, no such desa: {', '.join(taken.unknown)}", err=True)
+
+
+@cli.group()
+def tokens() -> None:
+    """Tokens of the JSON API under /api/v1/."""
+
+
+@tokens.command("add")
+@click.argument("label")
+@click.option("--scope", "scopes", multiple=True, required=True, help="tables, alerts, sources, evidence")
+@click.option("--days", type=int, default=90, show_default=True, help="Until it expires, 365 at most")
+@click.option("--by", "who", required=True, help="Who answers for it")
+@click.pass_context
+def tokens_add(ctx: click.Context, label: str, scopes: tuple[str, ...], days: int, who: str) -> None:
+    """Make a token for the programme LABEL; its text is shown once."""
+    from pipelines import tokens as subject
+    from pipelines.store import Store, utc_now
+
+    with Store(_settings(ctx).database) as store:
+        token, text = subject.add(store, label, scopes, who, utc_now(), days)
+    click.echo(f"{token.token_id} for {token.label}, until {token.expires_at:%Y-%m-%d}; kept nowhere, note it now:")
+    click.echo(text)
+
+
+@tokens.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def tokens_list(ctx: click.Context, as_json: bool) -> None:
+    """List every token, newest first."""
+    from pipelines import tokens as subject
+    from pipelines.store import Store, utc_now
+
+    with Store(_settings(ctx).database, read_only=True) as store:
+        rows = subject.listed(store, utc_now())
+    if as_json:
+        click.echo(json.dumps(rows))
+    for row in [] if as_json else rows:
+        scopes = ",".join(row["scopes"])
+        click.echo(f"{row['token_id']}  {row['state']:8} until {row['expires_at'][:10]}  {scopes:24} {row['label']}")
+
+
+@tokens.command("revoke")
+@click.argument("token_id", metavar="ID")
+@click.option("--by", "who", required=True, help="Who revokes it")
+@click.pass_context
+def tokens_revoke(ctx: click.Context, token_id: str, who: str) -> None:
+    """Revoke a token at once."""
+    from pipelines import tokens as subject
+    from pipelines.store import Store, utc_now
+
+    with Store(_settings(ctx).database) as store:
+        subject.revoke(store, token_id, who, utc_now())
+    click.echo(f"{token_id} is revoked")
+
+
 if __name__ == "__main__":
     cli()
