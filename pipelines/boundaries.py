@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ def thin(rings: dict[str, list[Ring]], tolerance: float = TOLERANCE) -> dict[str
 def _corners(rings: Sequence[Ring]) -> set[Point]:
     neighbours: dict[Point, set[Point]] = defaultdict(set)
     for ring in rings:
-        for a, b in zip(ring, ring[1:], strict=False):
+        for a, b in pairwise(ring):
             neighbours[a].add(b)
             neighbours[b].add(a)
     return {point for point, beside in neighbours.items() if len(beside) != 2}
@@ -185,7 +186,7 @@ def _thin_ring(ring: Ring, corners: set[Point], tolerance: float) -> Ring:
     cuts = [cut - cuts[0] for cut in cuts] + [len(body)]
     closed = (*body, body[0])
     out: list[Point] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         out += _thin_piece(closed[start : end + 1], tolerance)[:-1]
     return (*out, out[0])
 
@@ -206,7 +207,7 @@ def _thin_piece(piece: Sequence[Point], tolerance: float) -> list[Point]:
         if away[farthest - start - 1] > tolerance:
             keep[farthest] = True
             spans += [(start, farthest), (farthest, end)]
-    return [piece[i] for i in np.flatnonzero(keep)]
+    return [point for point, kept in zip(piece, keep, strict=True) if kept]
 
 
 def _distance(points: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
