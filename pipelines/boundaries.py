@@ -21,7 +21,7 @@ from pipelines.config import Settings
 LABEL = "batas indikatif"
 LARGEST = 50_000_000  # bytes of a file that is read
 GRID = 1e-5  # degrees, about 1 m: points nearer than this are one
-TOLERANCE = 0.0008  # degrees, about 90 m: half a pixel of a map 700 px wide over a kabupaten
+TOLERANCE = 0.0012  # degrees, about 130 m: a pixel of a map 500 px wide over a kabupaten
 
 Point = tuple[float, float]  # longitude, latitude, WGS 84
 Ring = tuple[Point, ...]  # closed: the last point is the first
