@@ -113,6 +113,8 @@ class Gazetteer:
                     self._add(name, Sense("elsewhere_kabupaten", "", row["name"], row["name"]))
             else:
                 self._add(row["name"], Sense(f"elsewhere_{row['level']}", "", row["name"], row["kabupaten"]))
+        for _, row in _rows(folder, "elsewhere.csv", ("name",), required=False):
+            self._add(row["name"], Sense("elsewhere_kabupaten", "", row["name"], row["name"]))
         names = [row["name"] for _, row in _rows(folder, "namesakes.csv", ("name",), required=False)]
         self.namesakes = frozenset(normal(name) for name in names)
         ambiguous = _rows(folder, "ambiguity.csv", ("desa", "needs_trigger"), required=False)

@@ -1,0 +1,103 @@
+"""Administrative chains: names that say one place together, "Dusun X, Desa A dan B, Kecamatan K, Kabupaten P"."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from analysis.cues import DESA, DUSUN, KABUPATEN, KECAMATAN
+from analysis.mentions import Found
+
+_LONGEST_GAP = 45  # characters between two names of one chain
+PASSED_ON = ("resident", "home", "comparison", "arrest", "direction", "dateline", "organisation", "person")
+_LIST = frozenset({"dan", "serta", "hingga", "atau", "maupun", "juga", "sampai", "n"})
+_LINK = (
+    (DESA | KECAMATAN | KABUPATEN | DUSUN | _LIST)
+    - {"camat", "bupati", "pemkab", "kades", "lurah"}
+    | frozenset("di wilayah tepatnya yakni yaitu provinsi prov lampung masuk termasuk bagian dalam administratif "
+                "dua tiga empat lima desanya kecamatannya warga pemuda".split())
+)  # fmt: skip
+_GAP = re.compile(r"[\w\s,()/&:\"'.-]*")
+_SENTENCE = re.compile(r"(?<!\bds)(?<!\bkec)(?<!\bkab)(?<!\bkp)(?<!\bkel)(?<!\bdsn)\.(?:\s|$)|[!?;\n]")
+
+
+def link(found: Sequence[Found], plain: str) -> None:
+    """Number the chains of one field's names; pass on the part they play, and "desa" along "Desa A, B dan C"."""
+    number = 0
+    for index, hit in enumerate(found):
+        if index and _linked(found[index - 1], hit, plain):
+            hit.chain = found[index - 1].chain
+        else:
+            number += 1
+            hit.chain = number
+    for before, hit in itertools.pairwise(found):
+        if hit.chain != before.chain:
+            continue
+        if hit.role == "event" and before.role in PASSED_ON:
+            hit.role = before.role
+        if not hit.trigger and is_list(before, hit, plain):
+            if before.trigger == "desa" and "desa" in hit.levels and not _its_parent(before, hit, plain):
+                hit.trigger = "desa"
+            elif before.trigger == "kecamatan" and hit.levels & {"kecamatan", "elsewhere_kecamatan"}:
+                hit.trigger = "kecamatan"
+
+
+def _its_parent(before: Found, hit: Found, plain: str) -> bool:
+    """Tell whether "Desa A, K" says where A lies, though a desa K exists too."""
+    return plain[before.end : hit.start].strip() == "," and fits(before, hit)
+
+
+def _linked(before: Found, hit: Found, plain: str) -> bool:
+    gap = plain[before.end : hit.start]
+    if len(gap) > _LONGEST_GAP or not _GAP.fullmatch(gap) or _SENTENCE.search(gap):
+        return False
+    words = re.findall(r"[^\W\d_]+", gap)
+    if not words:
+        return bool(gap.strip()) or hit.levels.isdisjoint({"desa", "landmark"})
+    return all(word in _LINK for word in words)
+
+
+def is_list(before: Found, hit: Found, plain: str) -> bool:
+    """Tell whether two names of a chain stand side by side rather than one within the other."""
+    gap = plain[before.end : hit.start]
+    words = re.findall(r"\w+", gap)
+    return all(word in _LIST for word in words) and (bool(words) or gap.strip() in (",", "/", "&", ", "))
+
+
+def parent_of(hit: Found, chain: Sequence[Found]) -> Found | None:
+    """Return the kecamatan that a chain gives a name: the next one to its right, else the last to its left.
+
+    To the right a kecamatan that does not fit loses against a fitting one to the left, as in
+    "Kecamatan K: Desa A; Kecamatan L: Desa B".
+    """
+    at = chain.index(hit)
+    right = next((other for other in chain[at + 1 :] if is_kecamatan(other)), None)
+    left = next((other for other in reversed(chain[:at]) if is_kecamatan(other)), None)
+    if right and left and not fits(hit, right) and fits(hit, left):
+        return left
+    return right or left
+
+
+def is_kecamatan(hit: Found) -> bool:
+    """Tell whether a name of a chain is meant as a kecamatan."""
+    if hit.trigger == "kecamatan":
+        return True
+    return hit.trigger == "" and bool(hit.levels & {"kecamatan", "elsewhere_kecamatan"}) and hit.capital
+
+
+def fits(hit: Found, parent: Found) -> bool:
+    """Tell whether a name may be a desa of a kecamatan's name."""
+    codes = {sense.code for sense in parent.senses if sense.level == "kecamatan"}
+    return any(sense.level in ("desa", "landmark") and sense.parent in codes for sense in hit.senses)
+
+
+def region_of(hit: Found, chain: Sequence[Found]) -> str:
+    """Return "own", "elsewhere" or "" by the kabupaten that a chain names: right of a name first, then left."""
+    at = chain.index(hit)
+    for other in (*chain[at + 1 :], *reversed(chain[:at])):
+        if "kabupaten" in other.levels:
+            return "own"
+        if "elsewhere_kabupaten" in other.levels and other.trigger != "desa":
+            return "elsewhere"
+    return ""

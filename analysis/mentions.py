@@ -1,0 +1,212 @@
+"""Names found in a text: whole words, longest first, with offsets that lead back to the original."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import ahocorasick
+from rapidfuzz.distance import DamerauLevenshtein
+
+from analysis.gazetteer import Gazetteer, Sense
+
+FUZZY_LENGTH = 7  # shorter names lie too close to other words
+_IGNORED = frozenset("\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff")
+_SIGNS = {"\u2013": "-", "\u2014": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ",
+           "\u2026": ".", "\u2022": ";", "\u00b7": ";"}  # fmt: skip
+_ODD = re.compile(
+    "[" + "".join(_IGNORED) + "\ufb00-\ufb06\uff01-\uff5e\u2000-\u200a\u3000]"
+)  # change a text's length or form
+_SPACES = bytes(i if chr(i).isalnum() and i < 128 else 32 for i in range(256))
+_RUNS = ("  ", "\t", "\r", "\f", "\v")
+_TEASER = re.compile(
+    r"(?:baca|baca juga|simak juga|lihat juga|berita terkait|berita lain(?:nya)?|artikel lain|terkini|populer)"
+    r"\s*:[^\n.]*"
+    r"|(?:baca|simak|lihat) juga[^\n.]*"
+)
+_TEASER_WORDS = ("juga", "baca", "berita ter", "berita lain", "artikel lain", "terkini", "populer")
+_TWO_WORDS = re.compile(r"(\w+)(?: \w+)?")
+ANNOUNCING = (
+    "desa",
+    "ds",
+    "kampung",
+    "kp",
+    "pekon",
+    "kelurahan",
+    "kel",
+    "kecamatan",
+    "kec",
+    "kabupaten",
+    "kab",
+    "kota",
+)
+_KABUPATEN = ("kabupaten", "kab", "kota")
+_Match = tuple[int, int, str, tuple[Sense, ...], frozenset[str], bool]  # start, end, name, senses, levels, misspelt
+
+
+@dataclass(slots=True, eq=False)
+class Found:
+    """One name in one field: where it stands, what it may mean, and (filled in by `locate`) what it was taken for."""
+
+    field: str
+    start: int  # in the plain text
+    end: int
+    span: tuple[int, int]  # in the original
+    raw: str
+    name: str
+    senses: Sequence[Sense]
+    capital: bool
+    fuzzy: bool = False
+    trigger: str = ""  # desa, kecamatan, kabupaten, dusun: what the words before it call it
+    role: str = "event"
+    levels: frozenset[str] = frozenset()
+    chain: int = -1  # names that say one place together share a number
+    chosen: Sense | None = None
+    rule: str = "not decided"
+    confidence: float = 0.0
+
+
+@dataclass(slots=True)
+class Field:
+    """A text as it is read: lower case, plain punctuation; `at` leads back to the original."""
+
+    name: str
+    original: str
+    plain: str
+    at: Sequence[int]
+    teasers: list[tuple[int, int]] = field(default_factory=list)
+
+
+class Names:
+    """Every name of a gazetteer as one automaton; built once, it holds no state between texts."""
+
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        self._automaton = ahocorasick.Automaton()
+        for name, senses in gazetteer.senses.items():
+            levels = frozenset(sense.level for sense in senses)
+            self._automaton.add_word(f" {name} ", (len(name), name, tuple(senses), levels))
+        for word in ANNOUNCING:
+            if word not in gazetteer.senses:
+                self._automaton.add_word(f" {word} ", None)
+        self._automaton.make_automaton()
+        self._senses = gazetteer.senses
+        own = {"desa", "kecamatan"}
+        self._by_shortened: dict[str, list[str]] = {}
+        for name, senses in gazetteer.senses.items():
+            if len(name) >= FUZZY_LENGTH and own & {sense.level for sense in senses}:
+                for form in _shortened(name):
+                    self._by_shortened.setdefault(form, []).append(name)
+        self._elsewhere = gazetteer.namesakes
+
+    def find(self, text: Field) -> list[Found]:
+        """Return the longest names that stand as whole words, outside teasers, and misspelt ones after "desa"."""
+        matches: list[_Match] = []
+        announced: list[int] = []
+        padded = f" {_words(text.plain)} "
+        for end, entry in self._automaton.iter(padded):
+            if entry is None:
+                announced.append(end)
+            else:
+                matches.append((end - 1 - entry[0], end - 1, *entry[1:], False))
+        if announced:
+            matches += self._other_kabupaten(text, padded, announced, {match[0] for match in matches})
+            matches += self._misspelt(padded, announced, {match[0] for match in matches})
+        if not matches:
+            return []
+        if any(word in text.plain for word in _TEASER_WORDS):
+            text.teasers = [match.span() for match in _TEASER.finditer(text.plain)]
+        matches.sort(key=lambda m: (m[0], -m[1]))
+        found: list[Found] = []
+        lower = not any(map(str.isupper, text.original[:400]))
+        for start, end, name, senses, levels, fuzzy in matches:
+            if (found and start < found[-1].end) or any(a <= start < b for a, b in text.teasers):
+                continue
+            span = (text.at[start], text.at[end - 1] + 1)
+            raw = text.original[span[0] : span[1]]
+            capital = lower or raw[0].isupper()
+            hit = Found(text.name, start, end, span, raw, name, senses, capital, fuzzy, levels=levels)
+            found.append(hit)
+        return found
+
+    def _misspelt(self, padded: str, announced: Sequence[int], exact: set[int]) -> list[_Match]:
+        """Find names one edit away, only after a word that announces a place and never another known name."""
+        found: list[_Match] = []
+        for at in announced:
+            match = _TWO_WORDS.match(padded, at + 1)
+            if match is None or match.start(1) - 1 in exact:
+                continue
+            start = match.start(1) - 1
+            for written in (match.group(), match.group(1)):
+                if name := self._nearest(written):
+                    senses = tuple(self._senses[name])
+                    levels = frozenset(sense.level for sense in senses)
+                    found.append((start, start + len(written), name, senses, levels, True))
+                    break
+        return found
+
+    def _other_kabupaten(self, text: Field, padded: str, announced: Sequence[int], exact: set[int]) -> list[_Match]:
+        """Take "Kabupaten Demak" for a place elsewhere though the gazetteer does not know it."""
+        found: list[_Match] = []
+        for at in announced:
+            match = _TWO_WORDS.match(padded, at + 1)
+            if match is None or match.start(1) - 1 in exact or padded[:at].rpartition(" ")[2] not in _KABUPATEN:
+                continue
+            start, end = match.start(1) - 1, match.end(1) - 1
+            if text.original[text.at[start]].isupper():
+                sense = Sense("elsewhere_kabupaten", "", match.group(1), match.group(1))
+                found.append((start, end, match.group(1), (sense,), frozenset({sense.level}), False))
+        return found
+
+    def _nearest(self, written: str) -> str:
+        if len(written) < FUZZY_LENGTH or written in self._senses or written in self._elsewhere:
+            return ""
+        shared = {name for form in _shortened(written) for name in self._by_shortened.get(form, ())}
+        near = [name for name in shared if DamerauLevenshtein.distance(written, name, score_cutoff=1) <= 1]
+        places = {tuple(sense.code for sense in self._senses[name]) for name in near}
+        return near[0] if len(places) == 1 else ""
+
+
+def _shortened(name: str) -> set[str]:
+    """Return a name and it without each of its letters: two names one edit apart share one of these."""
+    return {name} | {name[:i] + name[i + 1 :] for i in range(len(name))}
+
+
+def _words(plain: str) -> str:
+    """Return a text of the same length in which all that is no ASCII letter or digit is a space."""
+    return plain.encode("ascii", "replace").translate(_SPACES).decode("ascii")
+
+
+def read(name: str, text: str) -> Field:
+    """Prepare a text: lower case, typographic signs made plain, invisible characters left out.
+
+    Returns: a field whose `at[i]` is the position in `text` of the i-th plain character.
+    """
+    plain = text
+    if not text.isascii():
+        if _ODD.search(text):
+            return _read_slowly(name, text)
+        for sign, simple in _SIGNS.items():
+            plain = plain.replace(sign, simple)
+    plain = plain.lower()
+    if len(plain) != len(text) or any(run in plain for run in _RUNS):
+        return _read_slowly(name, text)
+    return Field(name, text, plain, range(len(plain)))
+
+
+def _read_slowly(name: str, text: str) -> Field:
+    """As `read`, a character at a time: runs of spaces become one, ligatures and full-width letters simple ones."""
+    characters: list[str] = []
+    at: list[int] = []
+    for position, character in enumerate(text):
+        if character in _IGNORED:
+            continue
+        folded = _SIGNS.get(character) or unicodedata.normalize("NFKC", character).casefold()
+        if character.isspace():
+            if characters and characters[-1] == " " and character != "\n":
+                continue
+            folded = "\n" if character == "\n" else " "
+        characters += folded
+        at += [position] * len(folded)
+    return Field(name, text, "".join(characters), at)
