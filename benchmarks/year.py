@@ -1,0 +1,160 @@
+"""A synthetic year of a region: stories, sources, visits and alerts, for looking at the page and timing it.
+
+    python -m benchmarks.year FOLDER
+
+Everything is invented: sentences from a vocabulary, levels from a random walk, some desa that rise at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from analysis.gazetteer import Gazetteer
+from analysis.records import THEMES
+from benchmarks.pipeline import WORDS
+from pipelines import ledger, visits
+from pipelines.config import Settings, load_settings
+from pipelines.store import Row, Store
+from pipelines.tables import build_tables
+
+NOW = datetime(2026, 3, 31, 5, 0, tzinfo=UTC)
+MODEL = "sintetis"
+SOURCES = {
+    "harian-a": "press", "harian-b": "press", "harian-c": "press", "portal-d": "press", "portal-e": "press",
+    "humas-f": "official", "humas-g": "official", "warga-h": "public", "warga-i": "public", "radio-j": "press",
+}  # fmt: skip
+SILENT = "radio-j"  # has not answered for five days
+RISING = 3  # desa that rise in the last ten days
+
+
+def fill(settings: Settings, now: datetime = NOW, days: int = 365, stories_a_day: int = 45) -> None:
+    """Fill the home of `settings` with a year up to `now`, tables built."""
+    rng = random.Random(7)
+    gazetteer = Gazetteer.load(settings.region)
+    desa = sorted(gazetteer.desa)
+    rng.shuffle(desa)
+    today = now.astimezone(settings.timezone).date()
+    rows = list(_stories(rng, desa, today, days, stories_a_day, gazetteer))
+    with Store(settings.database) as store:
+        _declare(store, rng, today, days)
+        with store.transaction():
+            for table, key in (
+                ("stories", "story_id"), ("documents", "document_id"), ("locations", "story_id"),
+                ("places", ("story_id", "code")), ("scores", ("story_id", "model_id")),
+            ):  # fmt: skip
+                store.upsert(table, [row[table] for row in rows], key)
+        store.begin_run("r", "once", now)
+        store.end_run("r", "ok", {"tables": build_tables(settings, store, MODEL, "r", now)}, now)
+        _act(store, rng, desa, today, now)
+
+
+def _stories(
+    rng: random.Random, desa: list[str], today: date, days: int, a_day: int, gazetteer: Gazetteer
+) -> Iterator[dict[str, Row]]:
+    weights = [1 / (1 + rank) ** 0.8 for rank in range(len(desa))]
+    hot = desa[8 : 8 + RISING]
+    number = 0
+    for back in range(days - 1, -1, -1):
+        day = today - timedelta(days=back)
+        places = rng.choices(desa, weights, k=rng.randint(a_day - 15, a_day + 15))
+        if back < 10:
+            places += rng.choices(hot, k=6)
+        for code in places:
+            number += 1
+            rise = back < 10 and code in hot
+            yield _story(rng, number, day, code, gazetteer.desa[code].name, rise)
+
+
+def _story(rng: random.Random, number: int, day: date, code: str, name: str, rise: bool) -> dict[str, Row]:
+    key = f"{number:016x}"
+    source = rng.choice(list(SOURCES))
+    level = rng.choices(range(5), (5, 10, 35, 40, 10) if rise else (62, 22, 11, 4, 1))[0]
+    tension = min(1.0, max(0.0, level / 4 + rng.gauss(0, 0.06)))
+    at = f"{day}T{rng.randrange(0, 5):02d}:{rng.randrange(60):02d}:00+00:00"
+    sentences = [f"Warga Desa {name} {' '.join(rng.choices(WORDS, k=9))}.", f"{' '.join(rng.choices(WORDS, k=11))}."]
+    text = " ".join(sentences)
+    first, second = (0, len(sentences[0])), (len(sentences[0]) + 1, len(text))
+    public = SOURCES[source] == "public"
+    mention = {
+        "span": name, "start": 11, "end": 11 + len(name), "field": "text", "code": code, "role": "event",
+        "rule": "no other place has this name", "candidates": [],
+    }  # fmt: skip
+    return {
+        "stories": {
+            "story_id": key, "origin_id": key, "voice": SOURCES[source], "published": at, "day": day.isoformat(),
+            "first_seen": at, "copies": rng.randint(1, 4), "sources": 1, "authors": int(public), "content_hash": key,
+        },
+        "documents": {
+            "document_id": key, "story_id": key, "source_id": source, "voice": SOURCES[source],
+            "url": f"https://{source}.invalid/{number}", "title": "" if public else f"{name}: {sentences[1][:50]}",
+            "text": text, "content_hash": key, "lang": "id", "published": at, "day": day.isoformat(),
+            "date_known": 1, "fetched_at": at, "first_seen": at,
+            "author_hash": f"k:{rng.randrange(300)}" if public else None,
+        },
+        "locations": {
+            "story_id": key, "content_hash": key, "gazetteer_id": "g", "level": "desa", "kabupaten": 1,
+            "confidence": 0.9, "reason": f"{name.lower()}: no other place has this name",
+            "mentions": json.dumps([mention]), "run_id": "r",
+        },
+        "places": {"story_id": key, "code": code, "level": "desa", "implied": 0},
+        "scores": {
+            "story_id": key, "model_id": MODEL, "content_hash": key, "tension": tension, "level": level,
+            "levels": "[]", "sentiment": "[0.3,0.5,0.2]", "act": "none",
+            "themes": json.dumps(rng.choices(THEMES, (3, 5, 4, 2, 1, 2, 2, 1))),
+            "evidence": json.dumps([[*first, round(tension, 3)], [*second, round(tension / 2, 3)]]), "run_id": "r",
+        },
+    }  # fmt: skip
+
+
+def _declare(store: Store, rng: random.Random, today: date, days: int) -> None:
+    sources = [
+        {"source_id": name, "name": name.replace("-", " ").title(), "kind": "feed", "voice": voice,
+         "address": f"https://{name}.invalid/feed", "basis": "rekaan", "enabled": 1, "verified": 1}
+        for name, voice in SOURCES.items()
+    ]  # fmt: skip
+    fetches = []
+    for back in range(days):
+        day = today - timedelta(days=back)
+        for name in SOURCES:
+            ok = not (name == SILENT and back < 5) and rng.random() > 0.01
+            fetches.append(
+                {"run_id": f"{day:%Y%m%d}", "source_id": name, "day": day.isoformat(),
+                 "started": f"{day}T04:00:00+00:00", "finished": f"{day}T04:01:00+00:00", "ok": int(ok),
+                 "requests": 5, "items": rng.randint(2, 9) if ok else 0, "unchanged": 0, "known": 3,
+                 "robots_denied": int(name == "portal-e"), "bytes": 40_000, "rejected": '{"too_short": 1}',
+                 "status": '{"200": 5}', "errors": "[]" if ok else '["tidak ada jawaban dalam 30 detik"]',
+                 "last_published": f"{day}T03:00:00+00:00" if ok else None}
+            )  # fmt: skip
+    store.save_fetches(sources, fetches)
+
+
+def _act(store: Store, rng: random.Random, desa: list[str], today: date, now: datetime) -> None:
+    """Record visits, and take the alerts through different states."""
+    made = [
+        visits.Visit(rng.choice(desa[:40]), today - timedelta(days=rng.randrange(1, 180)), rng.choice(visits.KINDS))
+        for _ in range(60)
+    ]
+    made.append(visits.Visit(desa[8], today - timedelta(days=2), "forum warga", ("agraria",), "warga didengar"))
+    visits.save_visits(store, made, "sintetis", now)
+    for alert in ledger.alerts(store)[:2]:
+        ledger.take(store, alert["alert_id"], "Sari", now)
+        ledger.confirm(store, alert["alert_id"], "Joko", now)
+
+
+def main() -> None:
+    """Fill a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    fill(replace(load_settings(environment={}), home=folder.absolute()))
+    print(f"a synthetic year lies in {folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""A place over time: the series that the browser draws, and the same as SVG for a page without script."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from pipelines.store import Row
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 240, 34, 22, 8
+VOICES = ("press", "official", "public")
+Series = list[float | None]
+
+
+def series(rows: pd.DataFrame, visits: Sequence[Row], alerts: Sequence[Row]) -> dict[str, Any]:
+    """Return columns for the browser: days (seconds, UTC midnight), each voice's estimate, and what happened.
+
+    Args: rows: shown rows of one place, all voices. Where an estimate is borrowed it stands in `estimated`, where
+    the place has enough stories in `enough`; no data is null in both.
+    """
+    days = sorted(rows["day"].unique())
+    every = rows[rows["voice"] == "all"].set_index("day").reindex(days)
+    out: dict[str, Any] = {
+        "days": [_seconds(day) for day in days],
+        "enough": _numbers(every["tension"].where(every["status"] == "enough")),
+        "estimated": _joined(every),
+        "low": _numbers(every["low"]),
+        "high": _numbers(every["high"]),
+        "stories": [int(n) for n in every["n"]],
+    }
+    for voice in VOICES:
+        own = rows[(rows["voice"] == voice) & (rows["status"] == "enough")].set_index("day").reindex(days)
+        out[voice] = _numbers(own["tension"])
+    out["visits"] = [{"at": _seconds(v["day"]), "what": v["kind"]} for v in visits]
+    out["alerts"] = [{"at": _seconds(a["day"]), "tier": a["tier"], "what": a["words"]} for a in alerts]
+    return out
+
+
+def _joined(every: pd.DataFrame) -> Series:
+    """Return the estimated days, and the days with enough data beside them, so that the two lines meet."""
+    estimated = every["status"] == "estimated"
+    near = estimated | estimated.shift(1, fill_value=False) | estimated.shift(-1, fill_value=False)
+    return _numbers(every["tension"].where(near))
+
+
+def _numbers(values: pd.Series[Any]) -> Series:
+    return [None if value is None or math.isnan(value) else round(float(value), 4) for value in values]
+
+
+def _seconds(day: str) -> int:
+    return int(datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a day and a value lie in the picture."""
+
+    days: Sequence[int]
+
+    def x(self, day: float) -> float:
+        """Return the horizontal place of a day."""
+        span = max(self.days[-1] - self.days[0], 86400)
+        return round(LEFT + (day - self.days[0]) / span * (WIDTH - LEFT - 8), 1)
+
+    def y(self, value: float) -> float:
+        """Return the vertical place of a tension in [0, 1]."""
+        return round(TOP + (1 - value) * (HEIGHT - TOP - BOTTOM), 1)
+
+    def pieces(self, values: Series) -> list[list[tuple[float, float]]]:
+        """Cut a line where there is no value."""
+        pieces: list[list[tuple[float, float]]] = [[]]
+        for day, value in zip(self.days, values, strict=True):
+            if value is None:
+                pieces.append([])
+            else:
+                pieces[-1].append((self.x(day), self.y(value)))
+        return [piece for piece in pieces if piece]
+
+
+def draw(data: dict[str, Any], lines: Sequence[str], label: str, band: bool = False) -> Markup:
+    """Draw lines of `series` as SVG; with `band` the 90 % interval, the stories, visits and alerts too."""
+    if not data["days"]:
+        return Markup()
+    frame = Frame(data["days"])
+    parts = [_axes(frame)]
+    if band:
+        parts += [_band(frame, data), _bars(frame, data["stories"])]
+    parts += [_line(frame, data[name], f"line-{name}") for name in lines]
+    if band:
+        parts += [_mark(frame, visit["at"], "visit", visit["what"]) for visit in data["visits"]]
+        parts += [_mark(frame, alert["at"], f"alert-{alert['tier']}", alert["what"]) for alert in data["alerts"]]
+    return Markup('<svg class="trend" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        WIDTH, HEIGHT, label, Markup("").join(parts)
+    )
+
+
+def _axes(frame: Frame) -> Markup:
+    grid = "".join(
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - 8}" y1="{frame.y(v)}" y2="{frame.y(v)}"/>'
+        f'<text class="tick" x="{LEFT - 5}" y="{frame.y(v) + 4}" text-anchor="end">{v:.2f}</text>'
+        for v in (0.0, 0.25, 0.5, 0.75, 1.0)
+    )
+    ends = ((frame.days[0], "start"), (frame.days[-1], "end"))
+    dates = "".join(
+        f'<text class="tick" x="{frame.x(day)}" y="{HEIGHT - 5}" text-anchor="{anchor}">'
+        f"{datetime.fromtimestamp(day, UTC):%Y-%m-%d}</text>"
+        for day, anchor in ends
+    )
+    return Markup(grid + dates)  # noqa: S704 (numbers and constants alone)
+
+
+def _band(frame: Frame, data: dict[str, Any]) -> Markup:
+    low, high = frame.pieces(data["low"]), frame.pieces(data["high"])
+    shapes = [above + below[::-1] for below, above in zip(low, high, strict=True)]
+    return Markup("").join(
+        Markup('<polygon class="interval" points="{}"/>').format(_points(shape)) for shape in shapes if len(shape) > 2
+    )
+
+
+def _bars(frame: Frame, stories: Sequence[int]) -> Markup:
+    most = max([*stories, 4])
+    width = max(1.0, round((WIDTH - LEFT - 8) / len(stories) * 0.7, 1))
+    floor = frame.y(0)
+    return Markup("").join(
+        Markup('<rect class="stories" x="{}" y="{}" width="{}" height="{}"/>').format(
+            round(frame.x(day) - width / 2, 1), round(floor - n / most * 50, 1), width, round(n / most * 50, 1)
+        )
+        for day, n in zip(frame.days, stories, strict=True)
+        if n
+    )
+
+
+def _line(frame: Frame, values: Series, name: str) -> Markup:
+    return Markup("").join(
+        Markup('<polyline class="{}" points="{}"/>').format(name, _points(piece))
+        if len(piece) > 1
+        else Markup('<circle class="{}" cx="{}" cy="{}" r="2"/>').format(name, *piece[0])
+        for piece in frame.pieces(values)
+    )
+
+
+def _mark(frame: Frame, at: int, name: str, what: str) -> Markup:
+    x = frame.x(at)
+    return Markup('<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"><title>{}</title></line>').format(
+        name, x, x, TOP, HEIGHT - BOTTOM, escape(what)
+    )
+
+
+def _points(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x},{y}" for x, y in points)
