@@ -544,6 +544,26 @@ def region() -> None:
     """Maintain what is known of the region."""
 
 
+@region.command("new")
+@click.argument("code")
+@click.option(
+    "--from",
+    "table",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="CSV: code, name, level, kecamatan, kabupaten (neighbours too)",
+)
+@click.option("--words", type=click.File(encoding="utf-8"), help="Everyday words, one a line: such desa need a trigger")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="[default: data/regions/CODE]")
+def region_new(code: str, table: Path, words: IO[str] | None, out: Path | None) -> None:
+    """Make the folder of another kabupaten from a table of places, with a report of ambiguous names."""
+    from pipelines.config import PROJECT
+    from pipelines.region import new_region
+    from pipelines.terminal import show_region
+
+    show_region(new_region(code, table, out or PROJECT / "data" / "regions" / code, words or ()))
+
+
 @region.command("boundaries")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.pass_context

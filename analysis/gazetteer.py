@@ -104,7 +104,7 @@ class Gazetteer:
             self._add(row["locality"], Sense("landmark", row["desa_code"], row["locality"], parent=parent))
 
     def _read_elsewhere(self, folder: Path) -> None:
-        for _, row in _rows(folder, "lampung_places.csv", ("name", "level", "kabupaten"), required=False):
+        for _, row in _rows(folder, "neighbours.csv", ("name", "level", "kabupaten"), required=False):
             if row["code"].startswith(self.code):
                 continue
             if row["level"] == "kabupaten":

@@ -20,6 +20,7 @@ from analysis.gazetteer import Gazetteer
 from analysis.records import LEVELS
 from crawlers.sources import Source
 from pipelines.config import Settings
+from pipelines.region import NewRegion
 from pipelines.store import Row, Store
 from pipelines.tables import published
 
@@ -178,6 +179,26 @@ def show_sources(sources: Sequence[Source], console: Console | None = None) -> N
         flags = ("yes" if source.enabled else "no", "yes" if source.verified else "no")
         table.add_row(source.id, source.kind, source.voice, *flags, source.address, source.basis)
     (console or Console()).print(table)
+
+
+def show_region(made: NewRegion, console: Console | None = None) -> None:
+    """Print what a new region holds and the names that a text must say more about before they are pinned."""
+    console = console or Console()
+    table = Table("code", "desa", "kecamatan", "in region", "elsewhere", "also a kecamatan", "needs desa before it")
+    for row in made.ambiguous:
+        kecamatan = row.kecamatan_of_region or row.kecamatan_elsewhere
+        table.add_row(
+            row.code, escape(row.desa), escape(row.kecamatan), str(row.same_in_region), str(row.same_elsewhere),
+            escape(kecamatan), row.needs_trigger,
+        )  # fmt: skip
+    console.print(table)
+    console.print(
+        f"{made.name}: {made.kecamatan} kecamatan, {made.desa} desa, {made.neighbours} places around; "
+        f"{len(made.ambiguous)} ambiguous names. Written to {made.folder}\n"
+        "Next: sources.toml (see docs/sumber.md), then localities.csv, variants.csv, calendar.csv as you learn.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def show_score(result: Row, text: str, console: Console | None = None) -> None:
