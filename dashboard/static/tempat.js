@@ -1,0 +1,74 @@
+// The trend of a place: uPlot takes the place of the picture that the server drew, from the same host's JSON.
+"use strict";
+(() => {
+  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "#555";
+  const percent = (value) => (value === null || value === undefined ? "–" : value.toFixed(2).replace(".", ","));
+  const line = (label, stroke, more) => ({ label, stroke, width: 2, spanGaps: false, value: (_, v) => percent(v), ...more });
+  const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
+
+  function marks(data) {
+    const styles = { visit: color("--visit"), merah: color("--merah"), kuning: color("--kuning") };
+    return (u) => {
+      const draw = (at, style, dash) => {
+        const x = Math.round(u.valToPos(at, "x", true));
+        u.ctx.save();
+        u.ctx.strokeStyle = style;
+        u.ctx.lineWidth = 2 * devicePixelRatio;
+        u.ctx.setLineDash(dash);
+        u.ctx.beginPath();
+        u.ctx.moveTo(x, u.bbox.top);
+        u.ctx.lineTo(x, u.bbox.top + u.bbox.height);
+        u.ctx.stroke();
+        u.ctx.restore();
+      };
+      data.visits.forEach((visit) => draw(visit.at, styles.visit, [2, 4]));
+      data.alerts.forEach((alert) => draw(alert.at, styles[alert.tier], []));
+    };
+  }
+
+  function options(box, series, bands, hooks, scales, axes) {
+    return {
+      width: box.clientWidth, height: 260, series: [{ label: box.dataset.day, value: (_, v) => (v ? day(v) : "–") }, ...series],
+      bands, hooks, cursor: { drag: { x: true, y: false } }, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
+      scales: { y: { range: [0, 1] }, ...scales },
+      axes: [
+        { stroke: color("--ink"), values: (_, ticks) => ticks.map(day), space: 90 },
+        { stroke: color("--ink"), values: (_, ticks) => ticks.map((v) => v.toFixed(2).replace(".", ",")) },
+        ...(axes || []),
+      ],
+    };
+  }
+
+  function trend(box, data) {
+    const t = box.dataset;
+    const series = [
+      line(t.enough, color("--line")),
+      line(t.estimated, color("--line"), { dash: [4, 4], width: 1 }),
+      line(t.high, "transparent"), line(t.low, "transparent"),
+      { label: t.stories, scale: "n", fill: color("--bars"), paths: uPlot.paths.bars({ size: [0.7] }), points: { show: false } },
+    ];
+    const most = Math.max(4, ...data.stories) * 4;
+    const bands = [{ series: [3, 4], fill: color("--band") }];
+    const made = options(box, series, bands, { draw: [marks(data)] }, { n: { range: [0, most] } });
+    return [made, [data.days, data.enough, data.estimated, data.high, data.low, data.stories]];
+  }
+
+  function voices(box, data) {
+    const t = box.dataset;
+    const series = [line(t.press, color("--press")), line(t.official, color("--official")), line(t.public, color("--public"))];
+    const bands = [{ series: [1, 2], fill: color("--band") }];
+    return [options(box, series, bands, {}, {}), [data.days, data.press, data.official, data.public]];
+  }
+
+  function draw(box, data) {
+    const [made, columns] = (box.id === "trend" ? trend : voices)(box, data);
+    box.replaceChildren();
+    const plot = new uPlot(made, columns, box);
+    new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: 260 })).observe(box);
+  }
+
+  document.querySelectorAll("[data-trend]").forEach(async (box) => {
+    const answer = await fetch(box.dataset.trend, { credentials: "same-origin" });
+    if (answer.ok) draw(box, await answer.json());
+  });
+})();
