@@ -1,4 +1,4 @@
-"""What the page reads: a day over the region, a place over time, what was done, the health of the sources.
+"""What the page reads: a day over the region, a place over time, what was done.
 
 Every number of a desa passes `shown`, so that none of the public voice under the k-threshold leaves.
 """
@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
@@ -117,6 +117,30 @@ def daily(
         {"days": json.dumps(days), "codes": json.dumps(list(codes))},
     )
     return shown(settings, rows) if level == "desa" else rows.assign(note="")
+
+
+def place_days(
+    settings: Settings, store: Store, level: str, since: date, until: date, code: str, limit: int, offset: int
+) -> tuple[pd.DataFrame, bool]:
+    """Return the rows of the `limit` place-days after `offset`, as they may be shown, and whether more follow.
+
+    Args: code: a place, or a place above; empty takes all.
+    """
+    table, key = DAILY[level], f"{level}_code"
+    rows = store.frame(
+        f"""WITH pair AS (
+              SELECT day, {key} AS place FROM {table} WHERE day BETWEEN :since AND :until AND voice = 'all'
+                AND (:code = '' OR {key} = :code OR substr({key}, 1, length(:code) + 1) = :code || '.')
+              ORDER BY day, {key} LIMIT :limit + 1 OFFSET :offset)
+            SELECT t.* FROM pair p JOIN {table} t ON t.day = p.day AND t.{key} = p.place
+            ORDER BY t.day, t.{key}, t.voice""",  # noqa: S608 (constants)
+        {"since": since.isoformat(), "until": until.isoformat(), "code": code, "limit": limit, "offset": offset},
+    )
+    pairs = rows[["day", key]].drop_duplicates()
+    if more := len(pairs) > limit:
+        last = pairs.iloc[-1]
+        rows = rows[(rows["day"] != last["day"]) | (rows[key] != last[key])]
+    return (shown(settings, rows) if level == "desa" else rows.assign(note="")), more
 
 
 def shown(settings: Settings, table: pd.DataFrame) -> pd.DataFrame:
@@ -233,50 +257,3 @@ def alerts_within(store: Store, code: str, since: date, until: date, every: bool
             "states": json.dumps(REVIEWED),
         },
     )
-
-
-# -- sources --------------------------------------------------------------------------------------
-
-
-def sources(store: Store, now: datetime) -> list[Row]:
-    """Return each source's health, silent ones first, switched-off ones last.
-
-    Returns: the declaration, last_ok, last_fetch, ok, items_a_day (of 7 days), lag_hours (median from publication
-        to the first sight, of 30 days), robots_denied (7 days), errors, rejected of the last fetch, `silent_hours`.
-    """
-    since = {"week": (now - WEEK).isoformat(), "month": (now - timedelta(days=30)).isoformat()}
-    rows = store.rows(
-        """SELECT s.*, l.ok, l.started AS last_fetch, l.errors, l.rejected, l.status, l.last_published,
-                  (SELECT max(finished) FROM fetches f WHERE f.source_id = s.source_id AND f.ok) AS last_ok,
-                  (SELECT coalesce(sum(items), 0) FROM fetches f
-                   WHERE f.source_id = s.source_id AND f.started >= :week) AS items7,
-                  (SELECT coalesce(sum(robots_denied), 0) FROM fetches f
-                   WHERE f.source_id = s.source_id AND f.started >= :week) AS robots_denied,
-                  (SELECT min(started) FROM fetches f WHERE f.source_id = s.source_id) AS first_fetch
-           FROM sources s LEFT JOIN fetches l ON l.source_id = s.source_id AND l.started =
-                  (SELECT max(started) FROM fetches f WHERE f.source_id = s.source_id)""",
-        since,
-    )
-    lags = _lags(store, since["month"])
-    for row in rows:
-        row["errors"] = json.loads(row["errors"] or "[]")
-        row["rejected"] = json.loads(row["rejected"] or "{}")
-        row["items_a_day"] = row.pop("items7") / min(7.0, max(1.0, _hours(row["first_fetch"], now, 0.0) / 24))
-        row["lag_hours"] = lags.get(row["source_id"])
-        row["silent_hours"] = _hours(row["last_ok"], now)
-    return sorted(rows, key=lambda r: (not r["enabled"], -(r["silent_hours"] or math.inf), r["source_id"]))
-
-
-def _lags(store: Store, since: str) -> dict[str, float]:
-    """Return the median hours from publication to first sight, by source; what lay there before is left out."""
-    table = store.frame(
-        """SELECT d.source_id, (julianday(d.first_seen) - julianday(d.published)) * 24 AS hours FROM documents d
-           WHERE d.date_known AND d.published >= :since AND d.first_seen >= d.published
-             AND d.published >= (SELECT min(started) FROM fetches f WHERE f.source_id = d.source_id)""",
-        {"since": since},
-    )
-    return {str(name): float(hours) for name, hours in table.groupby("source_id")["hours"].median().items()}
-
-
-def _hours(moment: str | None, now: datetime, missing: float | None = None) -> Any:
-    return (now - datetime.fromisoformat(moment)) / timedelta(hours=1) if moment else missing

@@ -23,6 +23,10 @@ class TokenRefused(MonitorError):  # noqa: N818 (an answer, not a fault)
     """A token that cannot be made, is not known, or may not be used (any more) or not for this."""
 
 
+class ScopeRefused(TokenRefused):
+    """A valid token that may not be used for this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """What a token may do. Its secret is never kept."""
@@ -72,7 +76,7 @@ def add(
 def check(store: Store, text: str, scope: str, now: datetime) -> Token:
     """Return the token of a text where it may be used for a scope now.
 
-    Raises: TokenRefused in words that do not tell whether such a token exists.
+    Raises: TokenRefused in words that do not tell whether such a token exists, ScopeRefused.
     """
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
@@ -88,7 +92,7 @@ def check(store: Store, text: str, scope: str, now: datetime) -> Token:
         raise TokenRefused("this token has expired")
     scopes = tuple(json.loads(row["scopes"]))
     if scope not in scopes:
-        raise TokenRefused(f"this token may not read {scope}")
+        raise ScopeRefused(f"this token may not read {scope}")
     return Token(row["token_id"], row["label"], scopes, datetime.fromisoformat(row["expires_at"]))
 
 
