@@ -18,7 +18,7 @@ _LINK = (
     | frozenset("di wilayah tepatnya yakni yaitu provinsi prov lampung masuk termasuk bagian dalam administratif "
                 "dua tiga empat lima desanya kecamatannya warga pemuda".split())
 )  # fmt: skip
-_GAP = re.compile(r"[\w\s,()/&:\"'.-]*")
+_GAP = re.compile(r"[\w\s,()/&:\"'\u2018\u2019\u201c\u201d.-]*")
 _SENTENCE = re.compile(r"(?<!\bds)(?<!\bkec)(?<!\bkab)(?<!\bkp)(?<!\bkel)(?<!\bdsn)\.(?:\s|$)|[!?;\n]")
 
 

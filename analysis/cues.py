@@ -71,7 +71,7 @@ _PASSED = frozenset(
 )
 
 
-def words_before(plain: str, start: int, reach: int = 90) -> list[str]:
+def words_before(plain: str, start: int, reach: int = 70) -> list[str]:
     """Return the words and signs before a position, nearest first, up to the end of the sentence before.
 
     >>> words_before("hujan. warga ds. ", 17)
@@ -94,7 +94,7 @@ def trigger_of(before: list[str]) -> str:
     'kecamatan'
     """
     word = before[0] if before else ""
-    if word in (":", "-", '"', "'", "(") and len(before) > 1 and before[1] in TRIGGERS:
+    if word in (":", "-", '"', "'", "(", "\u2018", "\u201c") and len(before) > 1 and before[1] in TRIGGERS:
         word = before[1]
     if word.isdigit():  # RT 02 RW 01 Bagelen is not a hamlet's name
         return ""

@@ -207,13 +207,11 @@ class Locator:
     # -- where the matter takes place -------------------------------------------------------------
 
     def _decide(self, found: Sequence[Found], plain: dict[str, str]) -> Location:
-        corrected = [
-            h for h in found
-            if h.chosen and h.role in EVENT and _CORRECTED.search(plain[h.field][max(0, h.start - 90) : h.start])
-        ]  # fmt: skip
         events = [h for h in found if h.chosen and h.role in EVENT]
-        if corrected and any(_outside(h) for h in corrected):
-            events = corrected
+        corrected = [
+            h for h in events if _outside(h) and _CORRECTED.search(plain[h.field], max(0, h.start - 90), h.start)
+        ]
+        events = corrected or events
         for roles in FALLBACKS:
             if any(_fine(h) or _outside(h) for h in events):
                 break

@@ -14,35 +14,22 @@ from analysis.gazetteer import Gazetteer, Sense
 
 FUZZY_LENGTH = 7  # shorter names lie too close to other words
 _IGNORED = frozenset("\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff")
-_SIGNS = {"\u2013": "-", "\u2014": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ",
-           "\u2026": ".", "\u2022": ";", "\u00b7": ";"}  # fmt: skip
-_ODD = re.compile(
+_SIGNS = {"\u2013": "-", "\u2014": "-"}
+_ODD = re.compile(  # what changes a text's length or form
     "[" + "".join(_IGNORED) + "\ufb00-\ufb06\uff01-\uff5e\u2000-\u200a\u3000]"
-)  # change a text's length or form
+)
 _SPACES = bytes(i if chr(i).isalnum() and i < 128 else 32 for i in range(256))
-_RUNS = ("  ", "\t", "\r", "\f", "\v")
 _TEASER = re.compile(
-    r"(?:baca|baca juga|simak juga|lihat juga|berita terkait|berita lain(?:nya)?|artikel lain|terkini|populer)"
-    r"\s*:[^\n.]*"
-    r"|(?:baca|simak|lihat) juga[^\n.]*"
+    r"(?:baca|simak|lihat) juga[^\n.]*"
+    r"|(?:baca|berita terkait|berita lain(?:nya)?|artikel lain(?:nya)?|terkini|terpopuler)\s*:[^\n.]*"
 )
-_TEASER_WORDS = ("juga", "baca", "berita ter", "berita lain", "artikel lain", "terkini", "populer")
+_TEASING = [f"{verb} juga" for verb in ("baca", "simak", "lihat")] + (
+    "baca,berita terkait,berita lain,berita lainnya,artikel lain,artikel lainnya,terkini,terpopuler".split(",")
+)
 _TWO_WORDS = re.compile(r"(\w+)(?: \w+)?")
-ANNOUNCING = (
-    "desa",
-    "ds",
-    "kampung",
-    "kp",
-    "pekon",
-    "kelurahan",
-    "kel",
-    "kecamatan",
-    "kec",
-    "kabupaten",
-    "kab",
-    "kota",
-)
-_KABUPATEN = ("kabupaten", "kab", "kota")
+_ANNOUNCING = "desa ds kampung kp pekon kelurahan kel kecamatan kec kabupaten kab kota".split()
+_PLACE_FOLLOWS, _TEASER_FOLLOWS = "a place follows", "a teaser follows"
+_KABUPATEN = ("ten", "kab", "ota")  # how kabupaten, kab and kota end
 _Match = tuple[int, int, str, tuple[Sense, ...], frozenset[str], bool]  # start, end, name, senses, levels, misspelt
 
 
@@ -87,9 +74,10 @@ class Names:
         for name, senses in gazetteer.senses.items():
             levels = frozenset(sense.level for sense in senses)
             self._automaton.add_word(f" {name} ", (len(name), name, tuple(senses), levels))
-        for word in ANNOUNCING:
-            if word not in gazetteer.senses:
-                self._automaton.add_word(f" {word} ", None)
+        for kind, words in ((_PLACE_FOLLOWS, _ANNOUNCING), (_TEASER_FOLLOWS, _TEASING)):
+            for word in words:
+                if word not in gazetteer.senses:
+                    self._automaton.add_word(f" {word} ", kind)
         self._automaton.make_automaton()
         self._senses = gazetteer.senses
         own = {"desa", "kecamatan"}
@@ -104,22 +92,26 @@ class Names:
         """Return the longest names that stand as whole words, outside teasers, and misspelt ones after "desa"."""
         matches: list[_Match] = []
         announced: list[int] = []
+        teasing = False
         padded = f" {_words(text.plain)} "
         for end, entry in self._automaton.iter(padded):
-            if entry is None:
+            if entry is _PLACE_FOLLOWS:
                 announced.append(end)
+            elif entry is _TEASER_FOLLOWS:
+                teasing = True
             else:
                 matches.append((end - 1 - entry[0], end - 1, *entry[1:], False))
+        if not (matches or announced):
+            return []
+        lower = not any(map(str.isupper, text.original[:400]))
         if announced:
-            matches += self._other_kabupaten(text, padded, announced, {match[0] for match in matches})
-            matches += self._misspelt(padded, announced, {match[0] for match in matches})
+            matches += self._unknown(text, padded, announced, {match[0] for match in matches}, lower)
         if not matches:
             return []
-        if any(word in text.plain for word in _TEASER_WORDS):
+        if teasing:
             text.teasers = [match.span() for match in _TEASER.finditer(text.plain)]
         matches.sort(key=lambda m: (m[0], -m[1]))
         found: list[Found] = []
-        lower = not any(map(str.isupper, text.original[:400]))
         for start, end, name, senses, levels, fuzzy in matches:
             if (found and start < found[-1].end) or any(a <= start < b for a, b in text.teasers):
                 continue
@@ -130,34 +122,30 @@ class Names:
             found.append(hit)
         return found
 
-    def _misspelt(self, padded: str, announced: Sequence[int], exact: set[int]) -> list[_Match]:
-        """Find names one edit away, only after a word that announces a place and never another known name."""
+    def _unknown(
+        self, text: Field, padded: str, announced: Sequence[int], exact: set[int], lower: bool
+    ) -> list[_Match]:
+        """Read the unknown names after "desa" (perhaps misspelt) or "kabupaten" (then of a place elsewhere)."""
         found: list[_Match] = []
         for at in announced:
             match = _TWO_WORDS.match(padded, at + 1)
-            if match is None or match.start(1) - 1 in exact:
+            if match is None or at in exact or not (lower or text.original[text.at[at]].isupper()):
                 continue
-            start = match.start(1) - 1
-            for written in (match.group(), match.group(1)):
-                if name := self._nearest(written):
-                    senses = tuple(self._senses[name])
-                    levels = frozenset(sense.level for sense in senses)
-                    found.append((start, start + len(written), name, senses, levels, True))
-                    break
+            if padded[at - 3 : at] in _KABUPATEN and not lower:
+                word = match.group(1)
+                sense = Sense("elsewhere_kabupaten", "", word, word)
+                found.append((at, at + len(word), word, (sense,), frozenset({sense.level}), False))
+            elif hit := self._misspelt(at, match.group(), match.group(1)):
+                found.append(hit)
         return found
 
-    def _other_kabupaten(self, text: Field, padded: str, announced: Sequence[int], exact: set[int]) -> list[_Match]:
-        """Take "Kabupaten Demak" for a place elsewhere though the gazetteer does not know it."""
-        found: list[_Match] = []
-        for at in announced:
-            match = _TWO_WORDS.match(padded, at + 1)
-            if match is None or match.start(1) - 1 in exact or padded[:at].rpartition(" ")[2] not in _KABUPATEN:
-                continue
-            start, end = match.start(1) - 1, match.end(1) - 1
-            if text.original[text.at[start]].isupper():
-                sense = Sense("elsewhere_kabupaten", "", match.group(1), match.group(1))
-                found.append((start, end, match.group(1), (sense,), frozenset({sense.level}), False))
-        return found
+    def _misspelt(self, at: int, *written: str) -> _Match | None:
+        """Take a word, or two, for the name one edit away; never where it is another known name."""
+        for words in written:
+            if name := self._nearest(words):
+                senses = tuple(self._senses[name])
+                return at, at + len(words), name, senses, frozenset(sense.level for sense in senses), True
+        return None
 
     def _nearest(self, written: str) -> str:
         if len(written) < FUZZY_LENGTH or written in self._senses or written in self._elsewhere:
@@ -179,7 +167,7 @@ def _words(plain: str) -> str:
 
 
 def read(name: str, text: str) -> Field:
-    """Prepare a text: lower case, typographic signs made plain, invisible characters left out.
+    """Prepare a text: lower case, dashes made plain, invisible characters left out.
 
     Returns: a field whose `at[i]` is the position in `text` of the i-th plain character.
     """
@@ -187,10 +175,9 @@ def read(name: str, text: str) -> Field:
     if not text.isascii():
         if _ODD.search(text):
             return _read_slowly(name, text)
-        for sign, simple in _SIGNS.items():
-            plain = plain.replace(sign, simple)
+        plain = plain.replace("\u2013", "-").replace("\u2014", "-").replace("\u00a0", " ")
     plain = plain.lower()
-    if len(plain) != len(text) or any(run in plain for run in _RUNS):
+    if len(plain) != len(text) or "  " in plain or "\t" in plain or "\r" in plain or "\v" in plain:
         return _read_slowly(name, text)
     return Field(name, text, plain, range(len(plain)))
 
