@@ -296,3 +296,35 @@ def m006_api_tokens(db: Database) -> None:
   revoked_at TEXT               -- NULL: not revoked
 )"""
     )
+
+
+@schema()
+def m004_users(db: Database) -> None:
+    """Create the page's users, their sessions, and failed logins; of passwords and sessions only hashes are kept."""
+    for statement in (
+        """CREATE TABLE users (
+  name TEXT PRIMARY KEY,        -- as typed at login, lower case
+  roles TEXT NOT NULL,          -- JSON [pembaca, analis, pengulas, komando, admin]
+  kecamatan TEXT NOT NULL,      -- JSON [code]; empty: all
+  hash TEXT NOT NULL,           -- argon2id
+  must_change INTEGER NOT NULL, -- 1: the password was given, not chosen
+  created_at TEXT NOT NULL,
+  created_by TEXT NOT NULL,
+  disabled_at TEXT              -- NULL: may sign in
+)""",
+        """CREATE TABLE sessions (
+  hash TEXT PRIMARY KEY,        -- SHA-256 of 256 random bits
+  name TEXT NOT NULL REFERENCES users (name),
+  created_at TEXT NOT NULL,
+  last_seen TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  revoked_at TEXT
+)""",
+        "CREATE INDEX sessions_name ON sessions (name)",
+        """CREATE TABLE failed_logins (
+  subject TEXT NOT NULL,        -- name or address, hashed
+  at TEXT NOT NULL
+)""",
+        "CREATE INDEX failed_logins_subject ON failed_logins (subject, at)",
+    ):
+        db.execute(statement)
