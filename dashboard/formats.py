@@ -73,3 +73,12 @@ def span(hours: float) -> tuple[int, str]:
     if length < timedelta(hours=48):
         return round(hours), "hours"
     return round(hours / 24), "days"
+
+
+def level_of(tension: float | None) -> int | None:
+    """Return the level nearest to a tension in [0, 1], from which its colour follows.
+
+    >>> level_of(0.6), level_of(None)
+    (2, None)
+    """
+    return None if tension is None or tension != tension else min(4, int(tension * 4 + 0.5))

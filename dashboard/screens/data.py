@@ -1,0 +1,104 @@
+"""Data: the daily tables as files, and where the JSON API is; every download is entered in the audit log."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date, timedelta
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from dashboard.access import User, allow
+from dashboard.rendering import page
+from dashboard.screens.api import router as api
+from dashboard.stores import reading, writing
+from pipelines import pages
+from pipelines.audit import record
+from pipelines.config import Settings
+from pipelines.export import FORMATS, export_tables
+from pipelines.store import DAILY, Store
+
+router = APIRouter()
+LONGEST = {"csv": 400, "parquet": 400, "xlsx": 62}  # days; a spreadsheet of a year takes a minute and much memory
+KINDS = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+COLUMNS = ("day", "voice", "n", "tension", "low", "weight", "status", "coverage", "final", "as_of")
+PIECE = 65_536  # bytes that are sent at a time
+
+
+@router.get("/data")
+def data(request: Request, user: Annotated[User, Depends(allow())]) -> Response:
+    """Show what can be downloaded, and the API."""
+    return _page(request)
+
+
+@router.get("/data/unduh")
+def download(
+    request: Request,
+    user: Annotated[User, Depends(allow())],
+    level: str = "desa",
+    format: str = "csv",
+    since: str = "",
+    until: str = "",
+) -> Response:
+    """Send one daily table as a file, under the k-threshold."""
+    try:
+        first, last = date.fromisoformat(since), date.fromisoformat(until)
+    except ValueError:
+        return _page(request, "data_bad_days")
+    if level not in DAILY or format not in FORMATS or first > last:
+        return _page(request, "data_bad_days")
+    if (last - first).days >= LONGEST[format]:
+        return _page(request, "data_too_long", LONGEST[format])
+    with writing(request) as store:
+        asked = {"table": DAILY[level], "format": format, "since": first, "until": last}
+        record(store, "export", asked, request.app.state.clock(), user.name)
+    folder = tempfile.TemporaryDirectory(prefix="sejuk-")
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:  # its memory goes when it is done
+        file = apart.submit(write_table, request.app.state.settings, level, format, first, last, folder.name).result()
+    headers = {
+        "Content-Disposition": f'attachment; filename="{DAILY[level]}-{first}-{last}.{format}"',
+        "Content-Length": str(file.stat().st_size),
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(_pieces(file, folder), media_type=KINDS[format], headers=headers)
+
+
+def write_table(settings: Settings, level: str, kind: str, since: date, until: date, folder: str) -> Path:
+    """Write the daily tables of a span in one format; return the file of a level."""
+    with Store(settings.database, read_only=True) as store:
+        files = export_tables(store, Path(folder), partial(pages.shown, settings), [kind], since, until)
+    return next(file for file in files if file.stem == DAILY[level])
+
+
+def _pieces(file: Path, folder: tempfile.TemporaryDirectory[str]) -> Iterator[bytes]:
+    with folder, file.open("rb") as opened:
+        while piece := opened.read(PIECE):
+            yield piece
+
+
+def _page(request: Request, problem: str = "", longest: int = 0) -> Response:
+    with reading(request) as store:
+        days = pages.days_of(store)
+    return page(
+        request,
+        "data.html",
+        days=days,
+        since=max(days.first, days.last - timedelta(days=29)) if days else None,
+        levels=tuple(DAILY),
+        formats=FORMATS,
+        columns=COLUMNS,
+        endpoints=[{"path": r.path, "summary": r.summary} for r in api.routes if getattr(r, "summary", None)],
+        problem=problem,
+        longest=longest,
+        status_code=400 if problem else 200,
+    )

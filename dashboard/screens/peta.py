@@ -1,0 +1,113 @@
+"""Peta: where tension is rising, how sure that is, why, and what has been done; day by day, voice by voice."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+import pandas as pd
+from fastapi import APIRouter, Depends, Request, Response
+from markupsafe import Markup
+
+from analysis.trends import SINGLE
+from dashboard.access import User, allow
+from dashboard.formats import level_of
+from dashboard.places import Places, places_of
+from dashboard.remembered import Remembered
+from dashboard.rendering import fragment, language, page
+from dashboard.stores import reading
+from pipelines import pages
+from pipelines.boundaries import LABEL, load_boundaries
+from pipelines.config import Settings
+from pipelines.store import Row, Store
+
+router = APIRouter()
+VOICES = {"semua": "all", "pers": "press", "resmi": "official", "warga": "public"}
+STATUSES = ("enough", "estimated", "no_data")
+ONE = timedelta(days=1)
+VIEWS: Remembered[Markup] = Remembered(200)
+
+
+@router.get("/")
+def peta(
+    request: Request,
+    user: Annotated[User, Depends(allow())],
+    day: str = "",
+    t: str = "",
+    suara: str = "semua",
+) -> Response:
+    """Show the map of a day and voice; a slider's step `t` counts from the first day."""
+    settings = request.app.state.settings
+    places = places_of(settings.region)
+    voice = suara if suara in VOICES else "semua"
+    with reading(request) as store:
+        days = pages.days_of(store)
+        if days is None:
+            return page(request, "peta.html", days=None, region=places.region)
+        chosen = _chosen(days, day, t)
+        key = (settings, chosen, voice, language(request), pages.stamp(store, chosen))
+        view = VIEWS.get(key, lambda: _view(request, settings, store, days, chosen, voice))
+    if "HX-Request" in request.headers:
+        return Response(view, media_type="text/html", headers={"Vary": "HX-Request"})
+    context = {"days": days, "day": chosen, "voice": voice, "voices": VOICES, "view": view, "region": places.region}
+    return page(request, "peta.html", **context)
+
+
+def _chosen(days: pages.Days, day: str, step: str) -> date:
+    """Return the day asked for, within the days there are; what cannot be read means the latest."""
+    try:
+        asked = date.fromisoformat(day) if day else days.first + timedelta(days=int(step)) if step else days.last
+    except (ValueError, OverflowError):
+        return days.last
+    return min(max(asked, days.first), days.last)
+
+
+def _view(request: Request, settings: Settings, store: Store, days: pages.Days, day: date, voice: str) -> Markup:
+    places = places_of(settings.region)
+    context: dict[str, Any] = {"days": days, "day": day, "one": ONE, "voice": voice, "built": day in days.built}
+    if day in days.built:
+        week = pages.daily(settings, store, "desa", day - pages.WEEK, day)
+        week = week[week["voice"] == VOICES[voice]]
+        today = week[week["day"] == day.isoformat()]
+        done = pages.done(store, day)
+        context |= {
+            "comparable": day - pages.WEEK in days.built,
+            "rising": pages.rising(week, day, done.visited),
+            "named": pages.NAMED,
+            "done": done,
+            "watch": store.watch_list(day),
+            "coverage": float(today["coverage"].max()),
+            "counts": {status: int((today["status"] == status).sum()) for status in STATUSES},
+            "names": {code: places.name(code) for code in (*places.desa, *places.kecamatan, places.code)},
+            "rows": _rows(today, places),
+            "map": _map(settings, places, today),
+            "label": LABEL if load_boundaries(settings) else "",
+        }
+    return fragment(request, "peta_view.html", **context)
+
+
+def _rows(today: pd.DataFrame, places: Places) -> list[Row]:
+    """Return the list beside the map: those with enough data first, most tense first, then by name."""
+    rows = []
+    for r in today.to_dict("records"):
+        desa = places.desa.get(r["desa_code"])
+        if desa:
+            kecamatan = places.kecamatan[desa.kecamatan_code].name
+            facts = {
+                "code": desa.code,
+                "name": desa.name,
+                "kecamatan_code": desa.kecamatan_code,
+                "kecamatan": kecamatan,
+            }
+            figures = {name: r[name] for name in ("status", "tension", "low", "high")}
+            more = {"level": level_of(r["tension"]), "stories": int(r["n7"]), "single": r["note"] == SINGLE}
+            rows.append(facts | figures | more)
+    return sorted(rows, key=lambda r: (STATUSES.index(r["status"]), _order(r), r["name"]))
+
+
+def _order(row: Row) -> float:
+    return -row["tension"] if row["status"] == "enough" else -row["stories"]
+
+
+def _map(settings: Settings, places: Places, today: pd.DataFrame) -> Markup:
+    return Markup("")
