@@ -13,6 +13,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 
 from dashboard.access import User, allow
 from dashboard.rendering import page
@@ -92,13 +93,13 @@ def _page(request: Request, problem: str = "", longest: int = 0) -> Response:
     return page(
         request,
         "data.html",
+        400 if problem else 200,
         days=days,
         since=max(days.first, days.last - timedelta(days=29)) if days else None,
         levels=tuple(DAILY),
         formats=FORMATS,
         columns=COLUMNS,
-        endpoints=[{"path": r.path, "summary": r.summary} for r in api.routes if getattr(r, "summary", None)],
+        endpoints=[{"path": r.path, "summary": r.summary} for r in api.routes if isinstance(r, APIRoute) and r.summary],
         problem=problem,
         longest=longest,
-        status_code=400 if problem else 200,
     )

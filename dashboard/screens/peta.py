@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from analysis.trends import SINGLE
 from dashboard.access import User, allow
-from dashboard.formats import level_of
+from dashboard.formats import level_of, writers
 from dashboard.places import Places, places_of
 from dashboard.remembered import Remembered
 from dashboard.rendering import fragment, language, page
@@ -49,7 +49,14 @@ def peta(
         view = VIEWS.get(key, lambda: _view(request, settings, store, days, chosen, voice))
     if "HX-Request" in request.headers:
         return Response(view, media_type="text/html", headers={"Vary": "HX-Request"})
-    context = {"days": days, "day": chosen, "voice": voice, "voices": VOICES, "view": view, "region": places.region}
+    context: dict[str, Any] = {
+        "days": days,
+        "day": chosen,
+        "voice": voice,
+        "voices": VOICES,
+        "view": view,
+        "region": places.region,
+    }
     return page(request, "peta.html", **context)
 
 
@@ -83,7 +90,7 @@ def _view(request: Request, settings: Settings, store: Store, days: pages.Days, 
             "map": _map(settings, places, today),
             "label": LABEL if load_boundaries(settings) else "",
         }
-    return fragment(request, "peta_view.html", **context)
+    return fragment(request, "peta_view.html", **context, **writers(request))
 
 
 def _rows(today: pd.DataFrame, places: Places) -> list[Row]:
@@ -106,7 +113,7 @@ def _rows(today: pd.DataFrame, places: Places) -> list[Row]:
 
 
 def _order(row: Row) -> float:
-    return -row["tension"] if row["status"] == "enough" else -row["stories"]
+    return float(-row["tension"] if row["status"] == "enough" else -row["stories"])
 
 
 def _map(settings: Settings, places: Places, today: pd.DataFrame) -> Markup:

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from dashboard import trend
-from dashboard.access import User, allow
-from dashboard.formats import level_of
+from dashboard.access import Role, User, allow
+from dashboard.formats import level_of, writers
 from dashboard.places import Places, places_of
 from dashboard.rendering import page
 from dashboard.screens.peta import VOICES
@@ -24,8 +24,8 @@ from pipelines.store import Row, Store
 router = APIRouter()
 SPANS = (30, 90, 365)
 THEME_DAYS = timedelta(days=30)
-EVIDENCE = ("analis", "pengulas", "admin")  # who may read evidence
-REVIEWERS = ("analis", "pengulas", "komando", "admin")  # who also sees what nobody has confirmed yet
+EVIDENCE = (Role.ANALIS, Role.PENGULAS, Role.ADMIN)  # who may read evidence
+REVIEWERS = (*EVIDENCE, Role.KOMANDO)  # who also sees what nobody has confirmed yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,19 @@ def place(request: Request, user: Annotated[User, Depends(allow())], code: Code,
     """Show a place."""
     settings = request.app.state.settings
     places = places_of(settings.region)
-    base = {"code": code, "name": places.name(code), "path": places.path(code), "parents": _links(places, code)}
+    base: dict[str, Any] = {
+        "code": code,
+        "name": places.name(code),
+        "here": places.path(code),
+        "parents": _links(places, code),
+    }
     with reading(request) as store:
         view = _asked(store, places, code, hari)
         if view is None:
-            return page(request, "tempat.html", today=None, **base)
+            return page(request, "tempat.html", today=None, **base, **writers(request))
         rows = pages.daily(settings, store, view.level, view.since, view.until, [code])
         visits = pages.visits_within(store, code, view.since, view.until)
-        alerts = pages.alerts_within(store, code, view.since, view.until, bool(set(REVIEWERS) & set(user.roles)))
+        alerts = pages.alerts_within(store, code, view.since, view.until, _reviews(user, code))
         below = _below(settings, store, places, view)
     today = rows[rows["day"] == view.until.isoformat()].set_index("voice").to_dict("index")
     data = trend.series(rows, visits, alerts)
@@ -83,11 +88,11 @@ def place(request: Request, user: Annotated[User, Depends(allow())], code: Code,
         "alerts": alerts,
         "below": below,
         "names": {code: places.name(code) for code in places.desa},
-        "may_read": bool(set(EVIDENCE) & set(user.roles)),
+        "may_read": user.may(*EVIDENCE) and user.covers(code),
         "themes": _themes(rows, view.until),
     }
     context["most"] = max(context["themes"].values(), default=1)
-    return page(request, "tempat.html", **base, **context)
+    return page(request, "tempat.html", **base, **context, **writers(request))
 
 
 @router.get("/desa/{code}/tren.json")
@@ -102,7 +107,7 @@ def place_trend(request: Request, user: Annotated[User, Depends(allow())], code:
             raise HTTPException(404)
         rows = pages.daily(settings, store, view.level, view.since, view.until, [code])
         visits = pages.visits_within(store, code, view.since, view.until)
-        alerts = pages.alerts_within(store, code, view.since, view.until, bool(set(REVIEWERS) & set(user.roles)))
+        alerts = pages.alerts_within(store, code, view.since, view.until, _reviews(user, code))
     return JSONResponse(trend.series(rows, visits, alerts))
 
 
@@ -113,6 +118,8 @@ def place_stories(
     request: Request, user: Annotated[User, Depends(allow(*EVIDENCE))], code: Code, hari: str = ""
 ) -> Response:
     """Show what a place's figures rest on; the reading is entered in the audit log."""
+    if not user.covers(code):
+        raise HTTPException(403)
     settings = request.app.state.settings
     places = places_of(settings.region)
     with writing(request) as store:
@@ -122,10 +129,18 @@ def place_stories(
         stories = place_evidence.read_place(
             settings, store, view.level, code, view.since, view.until, user.name, request.app.state.clock()
         )
-    context = {"name": places.name(code), "path": places.path(code), "since": view.since, "until": view.until}
-    answer = page(request, "tempat_bukti.html", stories=stories, **context)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    context: dict[str, Any] = {
+        "name": places.name(code),
+        "here": places.path(code),
+        "since": view.since,
+        "until": view.until,
+    }
+    return page(request, "tempat_bukti.html", stories=stories, **context, **writers(request))
+
+
+def _reviews(user: User, code: str) -> bool:
+    """Tell whether a user also sees alerts of a place that nobody has confirmed yet."""
+    return user.may(*REVIEWERS) and user.covers(code)
 
 
 def _asked(store: Store, places: Places, code: str, span: str) -> View | None:
