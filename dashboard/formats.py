@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
-
-from fastapi import Request
-
-from dashboard.rendering import language, words
 
 MONTHS = {
     "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split(),
@@ -90,25 +87,26 @@ def level_of(tension: float | None) -> int | None:
     return None if tension is None or tension != tension else min(4, int(tension * 4 + 0.5))
 
 
-def writers(request: Request) -> dict[str, Any]:
-    """Return what templates write numbers, days, times and the locator's rules with, in the reader's language."""
-    lang = language(request)
+def writers(lang: str, zone: ZoneInfo, t: Callable[[str], str]) -> dict[str, Any]:
+    """Return what templates write numbers, days, times and the locator's rules with, in one language."""
 
     def ago(hours: float, length: bool = False) -> str:
         count, unit = span(hours)
-        text = f"{count} {words()['unit_' + unit][lang]}"
-        return text if length else f"{text} {words()['unit_ago'][lang]}"
+        text = f"{count} {t('unit_' + unit)}"
+        return text if length else f"{text} {t('unit_ago')}"
 
     def rule(text: str) -> str:
-        known = words().get(f"rule_{text.replace(' ', '_')}")
-        return known[lang] if known else text
+        try:
+            return t(f"rule_{text.replace(' ', '_')}")
+        except KeyError:  # a rule of the locator that has no words here yet
+            return text
 
     return {
         "number": partial(number, lang=lang),
         "signed": partial(signed, lang=lang),
         "percent": percent,
         "date": partial(day, lang=lang),
-        "time": partial(moment, zone=request.app.state.zone, lang=lang),
+        "time": partial(moment, zone=zone, lang=lang),
         "ago": ago,
         "rule": rule,
     }

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from analysis.trends import SINGLE
 from dashboard.access import User, allow
-from dashboard.formats import level_of, writers
+from dashboard.formats import level_of
 from dashboard.places import Places, places_of
 from dashboard.remembered import Remembered
 from dashboard.rendering import fragment, language, page
@@ -90,7 +90,7 @@ def _view(request: Request, settings: Settings, store: Store, days: pages.Days, 
             "map": _map(settings, places, today),
             "label": LABEL if load_boundaries(settings) else "",
         }
-    return fragment(request, "peta_view.html", **context, **writers(request))
+    return fragment(request, "peta_view.html", **context)
 
 
 def _rows(today: pd.DataFrame, places: Places) -> list[Row]:

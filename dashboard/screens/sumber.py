@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request, Response
 
 from dashboard.access import User, allow
-from dashboard.formats import writers
 from dashboard.rendering import page
 from dashboard.stores import reading
 from pipelines.source_health import source_health
@@ -27,4 +26,4 @@ def sources(request: Request, user: Annotated[User, Depends(allow())]) -> Respon
         row["host"] = urlsplit(row["address"]).netloc or row["kind"]
     enabled = [row for row in rows if row["enabled"]]
     silent = sum(row["state"] in ("quiet", "failed", "new") for row in enabled)
-    return page(request, "sumber.html", sources=rows, silent=silent, enabled=len(enabled), **writers(request))
+    return page(request, "sumber.html", sources=rows, silent=silent, enabled=len(enabled))
