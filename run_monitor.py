@@ -633,5 +633,123 @@ def tokens_revoke(ctx: click.Context, token_id: str, who: str) -> None:
     click.echo(f"{token_id} is revoked")
 
 
+# -- the page: users and serving -------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen")
+@click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535))
+@click.pass_context
+def serve(ctx: click.Context, host: str, port: int) -> None:
+    """Serve the page until interrupted; put a TLS proxy in front before it leaves this machine."""
+    from dashboard.serving import serve_page
+
+    serve_page(_settings(ctx), host, port, click.echo)
+
+
+@cli.group()
+def users() -> None:
+    """People who may use the page, and their roles."""
+
+
+@users.command("add")
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, required=True, help="pembaca, analis, pengulas, komando, admin")
+@click.option("--kecamatan", multiple=True, help="Code of a kecamatan they are limited to (may be repeated)")
+@click.option("--one-time", is_flag=True, help="Print a password that is changed at the first sign-in")
+@click.option("--by", "who", default="", help="Who answers for it [default: the account of this machine]")
+@click.pass_context
+def users_add(
+    ctx: click.Context, name: str, roles: tuple[str, ...], kecamatan: tuple[str, ...], one_time: bool, who: str
+) -> None:
+    """Make a user; the password is asked for, or read from standard input."""
+    from pipelines import users as subject
+    from pipelines.store import Store, utc_now
+
+    if unknown := sorted(set(roles) - set(subject.Role)):
+        raise click.UsageError(f"no role {', '.join(unknown)}; there are {', '.join(subject.Role)}")
+    password = subject.one_time_password() if one_time else _new_password()
+    with Store(_settings(ctx).database) as store:
+        chosen = [subject.Role(role) for role in roles]
+        user = subject.add(store, name, chosen, password, who or _account(), utc_now(), kecamatan, one_time)
+    click.echo(f"{user.name}: {', '.join(sorted(user.roles))}")
+    if one_time:
+        click.echo(f"one-time password: {password}")
+
+
+@users.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def users_list(ctx: click.Context, as_json: bool) -> None:
+    """List users, roles and open sessions."""
+    from pipelines import users as subject
+    from pipelines.store import Store, utc_now
+
+    with Store(_settings(ctx).database, read_only=True) as store:
+        rows = subject.listed(store, utc_now())
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        state = "disabled" if row["disabled_at"] else f"{row['sessions']} open sessions"
+        click.echo(f"{row['name']:20} {', '.join(row['roles']):30} {', '.join(row['kecamatan']) or 'all':20} {state}")
+
+
+@users.command("password")
+@click.argument("name")
+@click.option("--one-time", is_flag=True, help="Print a password that is changed at the first sign-in")
+@click.pass_context
+def users_password(ctx: click.Context, name: str, one_time: bool) -> None:
+    """Set a new password and end the user's sessions."""
+    from pipelines import users as subject
+    from pipelines.store import Store, utc_now
+
+    password = subject.one_time_password() if one_time else _new_password()
+    with Store(_settings(ctx).database) as store:
+        subject.set_password(store, name, password, _account(), utc_now(), one_time)
+    click.echo(f"one-time password: {password}" if one_time else f"{name}: password set")
+
+
+@users.command("disable")
+@click.argument("name")
+@click.option("--enable", is_flag=True, help="Let them in again")
+@click.pass_context
+def users_disable(ctx: click.Context, name: str, enable: bool) -> None:
+    """Bar a user and end their sessions."""
+    from pipelines import users as subject
+    from pipelines.store import Store, utc_now
+
+    with Store(_settings(ctx).database) as store:
+        subject.disable(store, name, _account(), utc_now(), enable)
+    click.echo(f"{name}: {'enabled' if enable else 'disabled'}")
+
+
+@users.command("sign-out")
+@click.argument("name")
+@click.pass_context
+def users_sign_out(ctx: click.Context, name: str) -> None:
+    """End all sessions of a user."""
+    from pipelines import users as subject
+    from pipelines.store import Store, utc_now
+
+    with Store(_settings(ctx).database) as store:
+        click.echo(f"{subject.revoke(store, name, _account(), utc_now())} sessions ended")
+
+
+def _new_password() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _account() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "command line"
+
+
 if __name__ == "__main__":
     cli()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import os
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
@@ -70,10 +72,11 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
 class Static(StaticFiles):
     """Shipped files, kept for good where their address carries their content's hash."""
 
-    def file_response(self, *args: object, **more: object) -> Response:  # type: ignore[override]
-        response = super().file_response(*args, **more)  # type: ignore[arg-type]
-        scope = args[2] if len(args) > 2 else more["scope"]
-        kept = b"v=" in scope["query_string"]  # type: ignore[index]
+    def file_response(
+        self, full_path: Any, stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        kept = b"v=" in scope["query_string"]
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
         return response
 

@@ -16,7 +16,6 @@ from markupsafe import Markup
 
 from dashboard import access
 from dashboard.access import Role
-from dashboard.formats import writers
 
 HERE = Path(__file__).parent
 LANGUAGES = ("id", "en")
@@ -87,8 +86,7 @@ def fragment(request: Request, template: str, **context: Any) -> Markup:
         "csrf": Markup('<input type="hidden" name="csrf" value="{}">').format(access.csrf_token(request)),
         "csrf_token": access.csrf_token(request), "region_name": request.app.state.region_name,
     }  # fmt: skip
-    known = common | writers(chosen, request.app.state.zone, word) | context
-    return Markup(_environment().get_template(template).render(known))  # noqa: S704 (escaped by Jinja)
+    return Markup(_environment().get_template(template).render(common | context))  # noqa: S704 (escaped by Jinja)
 
 
 def page(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
