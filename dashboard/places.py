@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ class Places:
     code: str
     desa: dict[str, Desa]
     kecamatan: dict[str, Kecamatan]
+    points: dict[str, tuple[float, float]]  # of desa: latitude, longitude
 
     def name(self, code: str) -> str:
         """Return a place's name as it is read: a desa with its kecamatan."""
@@ -60,4 +62,6 @@ def places_of(region: Path) -> Places:
     Raises: GazetteerError.
     """
     gazetteer = Gazetteer.load(region)
-    return Places(gazetteer.name, gazetteer.code, gazetteer.desa, gazetteer.kecamatan)
+    with (region / "desa.csv").open(encoding="utf-8", newline="") as file:
+        points = {row["code"]: (float(row["lat"]), float(row["lon"])) for row in csv.DictReader(file)}
+    return Places(gazetteer.name, gazetteer.code, gazetteer.desa, gazetteer.kecamatan, points)

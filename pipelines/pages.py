@@ -48,7 +48,10 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Rising:
-    """A desa whose estimate rose within 7 days. `sure`: its 90 % interval lies above the estimate of a week ago."""
+    """A desa whose estimate rose within 7 days.
+
+    `sure`: it had enough data then and now, and its 90 % interval lies above the estimate of a week ago.
+    """
 
     code: str
     before: float
@@ -195,10 +198,12 @@ def rising(week: pd.DataFrame, day: date, visited: Mapping[str, str]) -> list[Ri
     """
     names = ["desa_code", "tension", "low", "high", "n7", "grave7"]
     now = week[(week["day"] == day.isoformat()) & (week["status"] == "enough")][names]
-    before = week[week["day"] == (day - WEEK).isoformat()].set_index("desa_code")["tension"].dropna()
-    now = now.assign(before=now["desa_code"].map(before)).dropna(subset=["before", "tension"])
-    now = now[now["tension"] - now["before"] >= RISE]
-    now = now.assign(sure=now["low"] > now["before"], rise=now["tension"] - now["before"])
+    past = week[week["day"] == (day - WEEK).isoformat()].set_index("desa_code")
+    now = now.assign(
+        before=now["desa_code"].map(past["tension"]), known=now["desa_code"].map(past["status"]) == "enough"
+    )
+    now = now.dropna(subset=["before", "tension"]).assign(rise=lambda rows: rows["tension"] - rows["before"])
+    now = now[now["rise"] >= RISE].assign(sure=lambda rows: rows["known"] & (rows["low"] > rows["before"]))
     now = now.sort_values(["sure", "rise", "desa_code"], ascending=[False, False, True])
     recent = week[week["day"] > (day - WEEK).isoformat()].groupby("desa_code")["themes"]
     return [

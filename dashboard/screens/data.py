@@ -16,8 +16,8 @@ from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
 from dashboard.access import User, allow
-from dashboard.rendering import page
 from dashboard.screens.api import router as api
+from dashboard.showing import show
 from dashboard.stores import reading, writing
 from pipelines import pages
 from pipelines.audit import record
@@ -90,7 +90,7 @@ def _pieces(file: Path, folder: tempfile.TemporaryDirectory[str]) -> Iterator[by
 def _page(request: Request, problem: str = "", longest: int = 0) -> Response:
     with reading(request) as store:
         days = pages.days_of(store)
-    return page(
+    return show(
         request,
         "data.html",
         400 if problem else 200,
@@ -99,7 +99,9 @@ def _page(request: Request, problem: str = "", longest: int = 0) -> Response:
         levels=tuple(DAILY),
         formats=FORMATS,
         columns=COLUMNS,
-        endpoints=[{"path": r.path, "summary": r.summary} for r in api.routes if isinstance(r, APIRoute) and r.summary],
+        endpoints=[
+            {"path": r.path, "name": r.path.split("/")[-1]} for r in api.routes if isinstance(r, APIRoute) and r.summary
+        ],
         problem=problem,
         longest=longest,
     )

@@ -11,14 +11,16 @@ from markupsafe import Markup
 
 from analysis.trends import SINGLE
 from dashboard.access import User, allow
-from dashboard.formats import level_of
+from dashboard.formats import level_of, number
 from dashboard.places import Places, places_of
 from dashboard.remembered import Remembered
-from dashboard.rendering import fragment, language, page
+from dashboard.rendering import language
+from dashboard.showing import part, show, words_in
 from dashboard.stores import reading
 from pipelines import pages
 from pipelines.boundaries import LABEL, load_boundaries
 from pipelines.config import Settings
+from pipelines.map import MapDesa, MapWords, draw_map
 from pipelines.store import Row, Store
 
 router = APIRouter()
@@ -43,7 +45,7 @@ def peta(
     with reading(request) as store:
         days = pages.days_of(store)
         if days is None:
-            return page(request, "peta.html", days=None, region=places.region)
+            return show(request, "peta.html", days=None, region=places.region)
         chosen = _chosen(days, day, t)
         key = (settings, chosen, voice, language(request), pages.stamp(store, chosen))
         view = VIEWS.get(key, lambda: _view(request, settings, store, days, chosen, voice))
@@ -57,7 +59,7 @@ def peta(
         "view": view,
         "region": places.region,
     }
-    return page(request, "peta.html", **context)
+    return show(request, "peta.html", **context)
 
 
 def _chosen(days: pages.Days, day: str, step: str) -> date:
@@ -76,21 +78,22 @@ def _view(request: Request, settings: Settings, store: Store, days: pages.Days, 
         week = pages.daily(settings, store, "desa", day - pages.WEEK, day)
         week = week[week["voice"] == VOICES[voice]]
         today = week[week["day"] == day.isoformat()]
-        done = pages.done(store, day)
+        done, rows = pages.done(store, day), _rows(today, places)
         context |= {
             "comparable": day - pages.WEEK in days.built,
             "rising": pages.rising(week, day, done.visited),
             "named": pages.NAMED,
             "done": done,
             "watch": store.watch_list(day),
+            "single": SINGLE,
             "coverage": float(today["coverage"].max()),
             "counts": {status: int((today["status"] == status).sum()) for status in STATUSES},
             "names": {code: places.name(code) for code in (*places.desa, *places.kecamatan, places.code)},
-            "rows": _rows(today, places),
-            "map": _map(settings, places, today),
+            "rows": rows,
+            "map": _map(request, settings, places, rows),
             "label": LABEL if load_boundaries(settings) else "",
         }
-    return fragment(request, "peta_view.html", **context)
+    return part(request, "peta_view.html", **context)
 
 
 def _rows(today: pd.DataFrame, places: Places) -> list[Row]:
@@ -116,5 +119,20 @@ def _order(row: Row) -> float:
     return float(-row["tension"] if row["status"] == "enough" else -row["stories"])
 
 
-def _map(settings: Settings, places: Places, today: pd.DataFrame) -> Markup:
-    return Markup("")
+def _map(request: Request, settings: Settings, places: Places, rows: list[Row]) -> Markup:
+    t = words_in(request)
+    titles = {
+        r["code"]: f"{r['name']} ({r['kecamatan']}): {t('status_' + r['status'])}"
+        + ("" if r["status"] == "no_data" else f", {number(r['tension'], lang=language(request))}")
+        for r in rows
+    }
+    drawn = [
+        MapDesa(
+            r["code"], r["name"], r["kecamatan"], *places.points[r["code"]], r["status"], r["level"], titles[r["code"]]
+        )
+        for r in rows
+    ]
+    words = MapWords(
+        t("peta_map_label"), t("peta_map_calm"), t("peta_map_tense"), t("status_estimated"), t("status_no_data")
+    )
+    return Markup(draw_map(drawn, words, load_boundaries(settings)))  # noqa: S704 (escaped where it is drawn)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request, Response
 
 from dashboard.access import User, allow
-from dashboard.rendering import page
+from dashboard.showing import show
 from dashboard.stores import reading
 from pipelines.source_health import source_health
 
@@ -26,4 +26,4 @@ def sources(request: Request, user: Annotated[User, Depends(allow())]) -> Respon
         row["host"] = urlsplit(row["address"]).netloc or row["kind"]
     enabled = [row for row in rows if row["enabled"]]
     silent = sum(row["state"] in ("quiet", "failed", "new") for row in enabled)
-    return page(request, "sumber.html", sources=rows, silent=silent, enabled=len(enabled))
+    return show(request, "sumber.html", sources=rows, silent=silent, enabled=len(enabled))

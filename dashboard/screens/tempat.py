@@ -14,8 +14,8 @@ from dashboard import trend
 from dashboard.access import Role, User, allow
 from dashboard.formats import level_of
 from dashboard.places import Places, places_of
-from dashboard.rendering import page
 from dashboard.screens.peta import VOICES
+from dashboard.showing import show
 from dashboard.stores import reading, writing
 from pipelines import pages, place_evidence
 from pipelines.config import Settings
@@ -68,7 +68,7 @@ def place(request: Request, user: Annotated[User, Depends(allow())], code: Code,
     with reading(request) as store:
         view = _asked(store, places, code, hari)
         if view is None:
-            return page(request, "tempat.html", today=None, **base)
+            return show(request, "tempat.html", today=None, **base)
         rows = pages.daily(settings, store, view.level, view.since, view.until, [code])
         visits = pages.visits_within(store, code, view.since, view.until)
         alerts = pages.alerts_within(store, code, view.since, view.until, _reviews(user, code))
@@ -92,7 +92,7 @@ def place(request: Request, user: Annotated[User, Depends(allow())], code: Code,
         "themes": _themes(rows, view.until),
     }
     context["most"] = max(context["themes"].values(), default=1)
-    return page(request, "tempat.html", **base, **context)
+    return show(request, "tempat.html", **base, **context)
 
 
 @router.get("/desa/{code}/tren.json")
@@ -135,7 +135,7 @@ def place_stories(
         "since": view.since,
         "until": view.until,
     }
-    return page(request, "tempat_bukti.html", stories=stories, **context)
+    return show(request, "tempat_bukti.html", stories=stories, **context)
 
 
 def _reviews(user: User, code: str) -> bool:

@@ -3,7 +3,7 @@
 (() => {
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "#555";
   const percent = (value) => (value === null || value === undefined ? "–" : value.toFixed(2).replace(".", ","));
-  const line = (label, stroke, more) => ({ label, stroke, width: 2, spanGaps: false, value: (_, v) => percent(v), ...more });
+  const line = (label, stroke, more) => ({ label, stroke, width: 2, spanGaps: false, points: { show: false }, value: (_, v) => percent(v), ...more });
   const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
 
   function marks(data) {
@@ -45,7 +45,7 @@
       line(t.enough, color("--line")),
       line(t.estimated, color("--line"), { dash: [4, 4], width: 1 }),
       line(t.high, "transparent"), line(t.low, "transparent"),
-      { label: t.stories, scale: "n", fill: color("--bars"), paths: uPlot.paths.bars({ size: [0.7] }), points: { show: false } },
+      { label: t.stories, scale: "n", fill: color("--bars"), paths: uPlot.paths.bars({ size: [0.7] }), value: (_, v) => v ?? "–", points: { show: false } },
     ];
     const most = Math.max(4, ...data.stories) * 4;
     const bands = [{ series: [3, 4], fill: color("--band") }];
