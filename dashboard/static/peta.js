@@ -1,6 +1,7 @@
 // The map: the slider tells its day while it moves, the map leads to the desa, list and map point at each other.
 "use strict";
 (() => {
+  document.documentElement.classList.add("js");
   const DAY = 86400000;
   const shown = (slider) => new Date(Date.parse(slider.dataset.first) + slider.value * DAY).toISOString().slice(0, 10);
 
