@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -332,7 +333,11 @@ def test_a_download_holds_the_days_asked_for_under_the_threshold_and_is_entered(
     assert answer.headers["content-disposition"] == f'attachment; filename="desa_daily-2026-03-30-2026-03-31.{kind}"'
     file = tmp_path / f"table.{kind}"
     file.write_bytes(answer.content)
-    reading = {"csv": pd.read_csv, "xlsx": pd.read_excel, "parquet": lambda f: ParquetFile(str(f)).to_pandas()}
+    reading = {
+        "csv": pd.read_csv,
+        "xlsx": pd.read_excel,
+        "parquet": lambda f: ParquetFile(io.BytesIO(f.read_bytes())).to_pandas(),
+    }
     table = reading[kind](file)
     assert set(table["day"]) == {"2026-03-30", "2026-03-31"}
     assert len(table) == 2 * 36 * 4
