@@ -61,7 +61,7 @@ class Rising:
     sure: bool
     stories: int  # in 7 days
     grave: int  # of level 3 or 4
-    themes: tuple[str, ...]  # most frequent of the 7 days first
+    themes: tuple[str, ...]  # most frequent of the 7 days first; read for those that are named
     visited: str | None  # last visit within the 7 days
 
 
@@ -83,16 +83,22 @@ def days_of(store: Store) -> Days | None:
     return Days(days) if days else None
 
 
-def stamp(store: Store, day: date) -> tuple[Any, ...]:
-    """Return what changes whenever a view of this day may change: its tables, alerts, visits, watch list."""
+def stamp(store: Store) -> tuple[Any, ...]:
+    """Return what changes whenever a table, alert, visit or watch list does, so that what was drawn may be kept.
+
+    A row that is written anew leaves its old version behind (migration m002), so the last row numbers tell of all.
+    """
     row = store.rows(
-        """SELECT (SELECT max(as_of) FROM kabupaten_daily) AS built,
-                  (SELECT max(as_of) FROM desa_daily WHERE day = :day) AS day_built,
+        """SELECT (SELECT max(rowid) FROM desa_daily) AS desa,
+                  (SELECT max(rowid) FROM desa_daily_versions) AS desa_versions,
+                  (SELECT max(rowid) FROM kecamatan_daily) AS kecamatan,
+                  (SELECT max(rowid) FROM kecamatan_daily_versions) AS kecamatan_versions,
+                  (SELECT count(*) FROM kabupaten_daily) AS days,
+                  (SELECT max(rowid) FROM kabupaten_daily_versions) AS kabupaten_versions,
                   (SELECT count(*) FROM alert_steps) AS steps,
-                  (SELECT max(entered_at) FROM visits) AS entered,
-                  (SELECT count(*) FROM visits) AS visits,
-                  (SELECT max(as_of) || count(*) FROM watch_list WHERE day = :day) AS watched""",
-        {"day": day.isoformat()},
+                  (SELECT max(as_of) FROM alerts) AS alerts,
+                  (SELECT max(entered_at) || count(*) FROM visits) AS visits,
+                  (SELECT max(as_of) || count(*) FROM watch_list) AS watched"""
     )[0]
     return tuple(row.values())
 
@@ -111,13 +117,20 @@ def daily(
         level: desa, kecamatan or kabupaten.
         codes: places; none given takes all.
     """
+    days = [since + timedelta(days=i) for i in range((until - since).days + 1)]
+    return daily_of(settings, store, level, days, codes)
+
+
+def daily_of(
+    settings: Settings, store: Store, level: str, days: Sequence[date], codes: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the rows of a level on these days, as they may be shown; see `daily`."""
     table, key = DAILY[level], f"{level}_code"
-    days = [(since + timedelta(days=i)).isoformat() for i in range((until - since).days + 1)]
     rows = store.frame(
         f"""SELECT t.* FROM json_each(:days) d JOIN {table} t ON t.day = d.value
             {f"AND t.{key} IN (SELECT value FROM json_each(:codes))" if codes else ""}
             ORDER BY t.day, t.{key}, t.voice""",  # noqa: S608 (constants)
-        {"days": json.dumps(days), "codes": json.dumps(list(codes))},
+        {"days": json.dumps([day.isoformat() for day in days]), "codes": json.dumps(list(codes))},
     )
     return shown(settings, rows) if level == "desa" else rows.assign(note="")
 
@@ -191,11 +204,14 @@ def theme_counts(texts: Iterable[str]) -> dict[str, int]:
 # -- the answer of ten seconds --------------------------------------------------------------------
 
 
-def rising(week: pd.DataFrame, day: date, visited: Mapping[str, str]) -> list[Rising]:
+def rising(
+    settings: Settings, store: Store, rows: pd.DataFrame, day: date, voice: str, visited: Mapping[str, str]
+) -> list[Rising]:
     """Return the desa with enough data whose estimate rose in the 7 days up to `day`, the clearest first.
 
-    Args: week: shown desa rows of one voice, from 7 days before `day` up to it.
+    Args: rows: shown desa rows of `day` and of 7 days before it.
     """
+    week = rows[rows["voice"] == voice]
     names = ["desa_code", "tension", "low", "high", "n7", "grave7"]
     now = week[(week["day"] == day.isoformat()) & (week["status"] == "enough")][names]
     past = week[week["day"] == (day - WEEK).isoformat()].set_index("desa_code")
@@ -205,11 +221,13 @@ def rising(week: pd.DataFrame, day: date, visited: Mapping[str, str]) -> list[Ri
     now = now.dropna(subset=["before", "tension"]).assign(rise=lambda rows: rows["tension"] - rows["before"])
     now = now[now["rise"] >= RISE].assign(sure=lambda rows: rows["known"] & (rows["low"] > rows["before"]))
     now = now.sort_values(["sure", "rise", "desa_code"], ascending=[False, False, True])
-    recent = week[week["day"] > (day - WEEK).isoformat()].groupby("desa_code")["themes"]
+    told = list(now["desa_code"][:NAMED])
+    recent = daily(settings, store, "desa", day - WEEK + timedelta(days=1), day, told) if told else week[:0]
+    themes = {code: own["themes"] for code, own in recent[recent["voice"] == voice].groupby("desa_code")}
     return [
         Rising(
             r["desa_code"], r["before"], r["tension"], r["low"], r["high"], bool(r["sure"]), int(r["n7"]),
-            int(r["grave7"]), tuple(theme_counts(recent.get_group(r["desa_code"])))[:2], visited.get(r["desa_code"]),
+            int(r["grave7"]), tuple(theme_counts(themes.get(r["desa_code"], ())))[:2], visited.get(r["desa_code"]),
         )
         for r in now.to_dict("records")
     ]  # fmt: skip

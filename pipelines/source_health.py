@@ -20,20 +20,22 @@ def source_health(store: Store, now: datetime) -> list[Row]:
         to the first sight, of 30 days), robots_denied (7 days), errors, rejected of the last fetch, silent_hours, and
         state: ok, quiet, failed, new (never read), off.
     """
-    since = {"week": (now - WEEK).isoformat(), "month": (now - MONTH).isoformat()}
     rows = store.rows(
-        """SELECT s.*, l.ok, l.started AS last_fetch, l.errors, l.rejected, l.status, l.last_published,
-                  (SELECT max(finished) FROM fetches f WHERE f.source_id = s.source_id AND f.ok) AS last_ok,
-                  (SELECT coalesce(sum(items), 0) FROM fetches f
-                   WHERE f.source_id = s.source_id AND f.started >= :week) AS items7,
-                  (SELECT coalesce(sum(robots_denied), 0) FROM fetches f
-                   WHERE f.source_id = s.source_id AND f.started >= :week) AS robots_denied,
-                  (SELECT min(started) FROM fetches f WHERE f.source_id = s.source_id) AS first_fetch
-           FROM sources s LEFT JOIN fetches l ON l.source_id = s.source_id AND l.started =
-                  (SELECT max(started) FROM fetches f WHERE f.source_id = s.source_id)""",
-        since,
+        """WITH told AS (
+              SELECT source_id, max(CASE WHEN ok THEN finished END) AS last_ok, min(started) AS first_fetch,
+                     sum(CASE WHEN started >= :week THEN items ELSE 0 END) AS items7,
+                     sum(CASE WHEN started >= :week THEN robots_denied ELSE 0 END) AS denied7
+              FROM fetches GROUP BY source_id),
+            latest AS (  -- SQLite gives the row that holds the maximum
+              SELECT source_id, max(started) AS last_fetch, ok, errors, rejected, status, last_published
+              FROM fetches GROUP BY source_id)
+           SELECT s.*, latest.last_fetch, latest.ok, latest.errors, latest.rejected, latest.status,
+                  latest.last_published, told.last_ok, told.first_fetch, coalesce(told.items7, 0) AS items7,
+                  coalesce(told.denied7, 0) AS robots_denied
+           FROM sources s LEFT JOIN told USING (source_id) LEFT JOIN latest USING (source_id)""",
+        {"week": (now - WEEK).isoformat()},
     )
-    lags = _lags(store, since["month"])
+    lags = _lags(store, (now - MONTH).isoformat())
     for row in rows:
         row["errors"] = json.loads(row["errors"] or "[]")
         row["rejected"] = json.loads(row["rejected"] or "{}")
@@ -57,9 +59,10 @@ def _state(row: Row) -> str:
 def _lags(store: Store, since: str) -> dict[str, float]:
     """Return the median hours from publication to first sight, by source; what lay there before is left out."""
     table = store.frame(
-        """SELECT d.source_id, (julianday(d.first_seen) - julianday(d.published)) * 24 AS hours FROM documents d
-           WHERE d.date_known AND d.published >= :since AND d.first_seen >= d.published
-             AND d.published >= (SELECT min(started) FROM fetches f WHERE f.source_id = d.source_id)""",
+        """WITH begun AS (SELECT source_id, min(started) AS began FROM fetches GROUP BY source_id)
+           SELECT d.source_id, (julianday(d.first_seen) - julianday(d.published)) * 24 AS hours
+           FROM documents d JOIN begun USING (source_id)
+           WHERE d.date_known AND d.published >= :since AND d.first_seen >= d.published AND d.published >= began""",
         {"since": since},
     )
     return {str(name): float(hours) for name, hours in table.groupby("source_id")["hours"].median().items()}

@@ -28,6 +28,7 @@ VOICES = {"semua": "all", "pers": "press", "resmi": "official", "warga": "public
 STATUSES = ("enough", "estimated", "no_data")
 ONE = timedelta(days=1)
 VIEWS: Remembered[Markup] = Remembered(200)
+DAYS: Remembered[pages.Days | None] = Remembered(2)
 
 
 @router.get("/")
@@ -43,11 +44,12 @@ def peta(
     places = places_of(settings.region)
     voice = suara if suara in VOICES else "semua"
     with reading(request) as store:
-        days = pages.days_of(store)
+        state = pages.stamp(store)
+        days = DAYS.get((settings.database, state), lambda: pages.days_of(store))
         if days is None:
             return show(request, "peta.html", days=None, region=places.region)
         chosen = _chosen(days, day, t)
-        key = (settings, chosen, voice, language(request), pages.stamp(store, chosen))
+        key = (settings, chosen, voice, language(request), state)
         view = VIEWS.get(key, lambda: _view(request, settings, store, days, chosen, voice))
     if "HX-Request" in request.headers:
         return Response(view, media_type="text/html", headers={"Vary": "HX-Request"})
@@ -75,13 +77,12 @@ def _view(request: Request, settings: Settings, store: Store, days: pages.Days, 
     places = places_of(settings.region)
     context: dict[str, Any] = {"days": days, "day": day, "one": ONE, "voice": voice, "built": day in days.built}
     if day in days.built:
-        week = pages.daily(settings, store, "desa", day - pages.WEEK, day)
-        week = week[week["voice"] == VOICES[voice]]
-        today = week[week["day"] == day.isoformat()]
+        both = pages.daily_of(settings, store, "desa", [day - pages.WEEK, day])
+        today = both[(both["day"] == day.isoformat()) & (both["voice"] == VOICES[voice])]
         done, rows = pages.done(store, day), _rows(today, places)
         context |= {
             "comparable": day - pages.WEEK in days.built,
-            "rising": pages.rising(week, day, done.visited),
+            "rising": pages.rising(settings, store, both, day, VOICES[voice], done.visited),
             "named": pages.NAMED,
             "done": done,
             "watch": store.watch_list(day),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any
 
 import pandas as pd
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.responses import JSONResponse
+from markupsafe import Markup
 
 from dashboard import trend
 from dashboard.access import Role, User, allow
 from dashboard.formats import level_of
 from dashboard.places import Places, places_of
-from dashboard.screens.peta import VOICES
-from dashboard.showing import show
+from dashboard.remembered import Remembered
+from dashboard.rendering import language
+from dashboard.screens.peta import DAYS, VOICES
+from dashboard.showing import part, show
 from dashboard.stores import reading, writing
 from pipelines import pages, place_evidence
 from pipelines.config import Settings
@@ -29,14 +32,29 @@ REVIEWERS = (*EVIDENCE, Role.KOMANDO)  # who also sees what nobody has confirmed
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One place and the span that is asked for."""
+class Asked:
+    """One place, the span that is asked for, and whether alerts that nobody has confirmed are seen."""
 
     level: str
     code: str
     since: date
     until: date
     span: int
+    unconfirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the store says of it."""
+
+    rows: pd.DataFrame
+    visits: list[Row]
+    alerts: list[Row]
+    series: dict[str, Any]
+
+
+BODIES: Remembered[Markup] = Remembered(300)
+SERIES: Remembered[bytes] = Remembered(300)
 
 
 def place_code(request: Request) -> str:
@@ -59,56 +77,31 @@ def place(request: Request, user: Annotated[User, Depends(allow())], code: Code,
     """Show a place."""
     settings = request.app.state.settings
     places = places_of(settings.region)
-    base: dict[str, Any] = {
-        "code": code,
-        "name": places.name(code),
-        "here": places.path(code),
-        "parents": _links(places, code),
-    }
     with reading(request) as store:
-        view = _asked(store, places, code, hari)
-        if view is None:
-            return show(request, "tempat.html", today=None, **base)
-        rows = pages.daily(settings, store, view.level, view.since, view.until, [code])
-        visits = pages.visits_within(store, code, view.since, view.until)
-        alerts = pages.alerts_within(store, code, view.since, view.until, _reviews(user, code))
-        below = _below(settings, store, places, view)
-    today = rows[rows["day"] == view.until.isoformat()].set_index("voice").to_dict("index")
-    data = trend.series(rows, visits, alerts)
-    context: dict[str, Any] = {
-        "today": _row(today["all"] | {"day": view.until}) if "all" in today else None,
-        "span": view.span,
-        "spans": SPANS,
-        "trend": trend.draw(data, ("estimated", "enough"), places.name(code), band=True),
-        "voices_trend": trend.draw(data, trend.VOICES, places.name(code)),
-        "voices": [{"name": name} | _row(today[voice]) for name, voice in VOICES.items() if voice in today],
-        "gap": _gap(today),
-        "figures": rows[rows["voice"] == "all"].sort_values("day", ascending=False).to_dict("records"),
-        "visits": visits,
-        "alerts": alerts,
-        "below": below,
-        "names": {code: places.name(code) for code in places.desa},
-        "may_read": user.may(*EVIDENCE) and user.covers(code),
-        "themes": _themes(rows, view.until),
-    }
-    context["most"] = max(context["themes"].values(), default=1)
-    return show(request, "tempat.html", **base, **context)
+        state = pages.stamp(store)
+        asked = _asked(settings, store, state, code, hari, user)
+        body = None
+        if asked:
+            may_read = user.may(*EVIDENCE) and user.covers(code)
+            key = (settings, asked, may_read, language(request), state)
+            body = BODIES.get(key, lambda: _body(request, settings, store, places, asked, may_read))
+    parents = [{"name": places.name(above), "path": places.path(above)} for above in places.parents(code)]
+    return show(request, "tempat.html", name=places.name(code), parents=parents, body=body)
 
 
 @router.get("/desa/{code}/tren.json")
 @router.get("/kecamatan/{code}/tren.json")
 @router.get("/kabupaten/tren.json")
-def place_trend(request: Request, user: Annotated[User, Depends(allow())], code: Code, hari: str = "") -> JSONResponse:
+def place_trend(request: Request, user: Annotated[User, Depends(allow())], code: Code, hari: str = "") -> Response:
     """Return the series that the browser draws."""
     settings = request.app.state.settings
     with reading(request) as store:
-        view = _asked(store, places_of(settings.region), code, hari)
-        if view is None:
+        state = pages.stamp(store)
+        asked = _asked(settings, store, state, code, hari, user)
+        if asked is None:
             raise HTTPException(404)
-        rows = pages.daily(settings, store, view.level, view.since, view.until, [code])
-        visits = pages.visits_within(store, code, view.since, view.until)
-        alerts = pages.alerts_within(store, code, view.since, view.until, _reviews(user, code))
-    return JSONResponse(trend.series(rows, visits, alerts))
+        made = SERIES.get((settings, asked, state), lambda: json.dumps(_read(settings, store, asked).series).encode())
+    return Response(made, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/desa/{code}/bukti")
@@ -123,38 +116,63 @@ def place_stories(
     settings = request.app.state.settings
     places = places_of(settings.region)
     with writing(request) as store:
-        view = _asked(store, places, code, hari)
-        if view is None:
+        asked = _asked(settings, store, pages.stamp(store), code, hari, user)
+        if asked is None:
             raise HTTPException(404)
         stories = place_evidence.read_place(
-            settings, store, view.level, code, view.since, view.until, user.name, request.app.state.clock()
+            settings, store, asked.level, code, asked.since, asked.until, user.name, request.app.state.clock()
         )
     context: dict[str, Any] = {
         "name": places.name(code),
         "here": places.path(code),
-        "since": view.since,
-        "until": view.until,
+        "since": asked.since,
+        "until": asked.until,
     }
     return show(request, "tempat_bukti.html", stories=stories, **context)
 
 
-def _reviews(user: User, code: str) -> bool:
-    """Tell whether a user also sees alerts of a place that nobody has confirmed yet."""
-    return user.may(*REVIEWERS) and user.covers(code)
-
-
-def _asked(store: Store, places: Places, code: str, span: str) -> View | None:
-    """Return the place and span asked for; a span that is not offered means 90 days."""
-    days = pages.days_of(store)
+def _asked(settings: Settings, store: Store, state: tuple[Any, ...], code: str, span: str, user: User) -> Asked | None:
+    """Return the place and span asked for, None before the first build; a span that is not offered means 90 days."""
+    days = DAYS.get((settings.database, state), lambda: pages.days_of(store))
     if days is None:
         return None
     length = int(span) if span in map(str, SPANS) else 90
     since = max(days.first, days.last - timedelta(days=length - 1))
-    return View(places.level(code), code, since, days.last, length)
+    unconfirmed = user.may(*REVIEWERS) and user.covers(code)
+    return Asked(places_of(settings.region).level(code), code, since, days.last, length, unconfirmed)
 
 
-def _links(places: Places, code: str) -> list[Row]:
-    return [{"name": places.name(above), "path": places.path(above)} for above in places.parents(code)]
+def _read(settings: Settings, store: Store, asked: Asked) -> Read:
+    rows = pages.daily(settings, store, asked.level, asked.since, asked.until, [asked.code])
+    visits = pages.visits_within(store, asked.code, asked.since, asked.until)
+    alerts = pages.alerts_within(store, asked.code, asked.since, asked.until, asked.unconfirmed)
+    return Read(rows, visits, alerts, trend.series(rows, visits, alerts))
+
+
+def _body(request: Request, settings: Settings, store: Store, places: Places, asked: Asked, may_read: bool) -> Markup:
+    read, name = _read(settings, store, asked), places.name(asked.code)
+    rows, until = read.rows, asked.until
+    today = rows[rows["day"] == until.isoformat()].set_index("voice").to_dict("index")
+    context: dict[str, Any] = {
+        "code": asked.code,
+        "here": places.path(asked.code),
+        "today": _row(today["all"] | {"day": until}) if "all" in today else None,
+        "span": asked.span,
+        "spans": SPANS,
+        "trend": trend.draw(read.series, ("estimated", "enough"), name, band=True),
+        "voices_trend": trend.draw(read.series, trend.VOICES, name),
+        "voices": [{"name": word} | _row(today[voice]) for word, voice in VOICES.items() if voice in today],
+        "gap": _gap(today),
+        "figures": rows[rows["voice"] == "all"].sort_values("day", ascending=False).to_dict("records"),
+        "visits": read.visits,
+        "alerts": read.alerts,
+        "below": _below(settings, store, places, asked),
+        "names": {code: places.name(code) for code in places.desa},
+        "may_read": may_read,
+        "themes": _themes(rows, until),
+    }
+    context["most"] = max(context["themes"].values(), default=1)
+    return part(request, "tempat_isi.html", **context)
 
 
 def _row(row: dict[Any, Any]) -> Row:
@@ -173,13 +191,13 @@ def _themes(rows: pd.DataFrame, until: date) -> dict[str, int]:
     return pages.theme_counts(recent["themes"])
 
 
-def _below(settings: Settings, store: Store, places: Places, view: View) -> list[Row]:
+def _below(settings: Settings, store: Store, places: Places, asked: Asked) -> list[Row]:
     """Return the latest day of the places one level below, most tense first."""
-    codes = places.below(view.code)
+    codes = places.below(asked.code)
     if not codes:
         return []
     level = places.level(codes[0])
-    rows = pages.daily(settings, store, level, view.until, view.until, codes)
+    rows = pages.daily(settings, store, level, asked.until, asked.until, codes)
     found = [
         _row(row) | {"name": places.name(row[f"{level}_code"]), "path": places.path(row[f"{level}_code"])}
         for row in rows[rows["voice"] == "all"].to_dict("records")
