@@ -179,14 +179,20 @@ def shown(settings: Settings, table: pd.DataFrame) -> pd.DataFrame:
 
 def _without_public(table: pd.DataFrame, pairs: set[tuple[str, str]]) -> None:
     """Put in the rows of all voices, for these (day, desa), what press and officials say alone."""
-    concerned = [pair in pairs for pair in zip(table["day"], table["desa_code"], strict=True)]
-    for _, rows in table[concerned].groupby(["day", "desa_code"]):
-        known = rows[rows["voice"].isin(["press", "official"]) & (rows["n"] > 0)]
-        at = rows.index[rows["voice"] == "all"]
-        table.loc[at, "themes"] = json.dumps(theme_counts(known["themes"]))
-        total = known["n"].sum()
-        for name in _SHARES:
-            table.loc[at, name] = (known[name] * known["n"]).sum() / total if total else math.nan
+    concerned = pd.Series([pair in pairs for pair in zip(table["day"], table["desa_code"], strict=True)], table.index)
+    heard: dict[tuple[str, str], list[dict[Any, Any]]] = {pair: [] for pair in pairs}
+    for row in table[concerned & table["voice"].isin(["press", "official"]) & (table["n"] > 0)].to_dict("records"):
+        heard[row["day"], row["desa_code"]].append(row)
+    every = concerned & (table["voice"] == "all")
+    known = [heard[pair] for pair in zip(table.loc[every, "day"], table.loc[every, "desa_code"], strict=True)]
+    table.loc[every, "themes"] = [json.dumps(theme_counts(row["themes"] for row in rows)) for rows in known]
+    for name in _SHARES:
+        table.loc[every, name] = [_mean(rows, name) for rows in known]
+
+
+def _mean(rows: Sequence[Mapping[Any, Any]], name: str) -> float:
+    total = sum(row["n"] for row in rows)
+    return sum(row[name] * row["n"] for row in rows) / total if total else math.nan
 
 
 def theme_counts(texts: Iterable[str]) -> dict[str, int]:
