@@ -633,6 +633,31 @@ def tokens_revoke(ctx: click.Context, token_id: str, who: str) -> None:
     click.echo(f"{token_id} is revoked")
 
 
+# -- the daily brief -------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--date", "day", type=DAY, help="[default: the latest day with tables]")
+@click.option("--form", type=click.Choice(["text", "html", "pdf", "all"]), default="text", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for files [default: HOME/brief]")
+@click.option("--by", "who", default="", help="Who reads it [default: the account of this machine]")
+@click.pass_context
+def brief(ctx: click.Context, day: Any, form: str, out: Path | None, who: str) -> None:
+    """Write the laporan harian: a text for WhatsApp, a page, a PDF."""
+    from pipelines.brief import read_brief
+    from pipelines.brief_forms import to_text, write_brief
+    from pipelines.store import Store, utc_now
+
+    settings = _settings(ctx)
+    with Store(settings.database) as store:
+        found = read_brief(settings, store, _since(day), utc_now(), who or _account())
+    if form == "text" and out is None:
+        click.echo(to_text(found))
+        return
+    for file in write_brief(settings, found, out or settings.home / "brief", form):
+        click.echo(file)
+
+
 # -- the page: users and serving -------------------------------------------------------------------
 
 

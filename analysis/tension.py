@@ -27,6 +27,15 @@ def tension(levels: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(levels, np.float64) @ np.linspace(0.0, 1.0, len(LEVELS))
 
 
+def nearest_level(score: float | None) -> int | None:
+    """Return the level nearest to a tension in [0, 1]; None where there is none.
+
+    >>> nearest_level(0.6), nearest_level(None)
+    (2, None)
+    """
+    return None if score is None or score != score else min(len(LEVELS) - 1, int(score * (len(LEVELS) - 1) + 0.5))
+
+
 def cumulative_to_levels(exceed: NDArray[Any]) -> NDArray[np.float32]:
     """Return level probabilities from the chances of reaching level 1, 2, 3 and 4.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from analysis.gazetteer import Desa, Gazetteer, Kecamatan
+from pipelines.map import centroids
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,4 @@ def places_of(region: Path) -> Places:
     Raises: GazetteerError.
     """
     gazetteer = Gazetteer.load(region)
-    with (region / "desa.csv").open(encoding="utf-8", newline="") as file:
-        points = {row["code"]: (float(row["lat"]), float(row["lon"])) for row in csv.DictReader(file)}
-    return Places(gazetteer.name, gazetteer.code, gazetteer.desa, gazetteer.kecamatan, points)
+    return Places(gazetteer.name, gazetteer.code, gazetteer.desa, gazetteer.kecamatan, centroids(region))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from pathlib import Path
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -17,6 +19,7 @@ COLOURS = ("#e9f1f0", "#fbdca6", "#f6b26b", "#d9652b", "#8f1d14")
 NO_DATA = "#c3c7ca"
 INK = "#1d2327"
 TILE = 24  # units of the drawing
+NARROWEST = 320  # so that the legend fits beneath
 SPARE = 1.25  # cells for each desa, so that the outline can follow the land
 
 Ring = Sequence[tuple[float, float]]  # longitude, latitude
@@ -56,14 +59,16 @@ def draw_map(desa: Sequence[MapDesa], words: MapWords, outlines: Mapping[str, Se
         return ""
     shapes, borders, names, width, height = _outlined(desa, outlines) if outlines else _tiled(desa)
     drawn = "".join(_desa(each, shapes[each.code]) for each in desa)
+    full = max(width, NARROWEST)
+    left = (width - full) / 2
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="map" viewBox="0 0 {width:g} {height + 46:g}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="map" viewBox="{left:g} 0 {full:g} {height + 46:g}" role="img" '
         f'aria-label="{escape(words.label)}" font-family="system-ui, sans-serif" font-size="11">'
         '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<path d="M0 0V6" stroke="{INK}" stroke-width="1.6" stroke-opacity=".45"/></pattern></defs>'
         f'<g stroke="#ffffff" stroke-width="1">{drawn}</g>'
         f'<path d="{borders}" fill="none" stroke="{INK}" stroke-width="1.8" stroke-linecap="round" class="border"/>'
-        f"{names}{_legend(words, height + 12)}</svg>"
+        f'{names}<g transform="translate({left:g} 0)">{_legend(words, height + 12)}</g></svg>'
     )
 
 
@@ -77,6 +82,24 @@ def _desa(desa: MapDesa, path: str) -> str:
         f'<g class="desa {desa.status}{level}" data-code="{escape(desa.code)}"><title>{escape(desa.title)}</title>'
         f'<path d="{path}" fill="{colour}" fill-rule="evenodd"/>{hatched}</g>'
     )
+
+
+def centroids(region: Path) -> dict[str, tuple[float, float]]:
+    """Return (latitude, longitude) of every desa of a region's folder.
+
+    Where the table has no coordinates the desa stand in order, a row a kecamatan: seen, but not where they lie.
+    """
+    with (region / "desa.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if all(row.get("lat") and row.get("lon") for row in rows):
+        return {row["code"]: (float(row["lat"]), float(row["lon"])) for row in rows}
+    order = list(dict.fromkeys(row["kecamatan_code"] for row in rows))
+    seats: Counter[str] = Counter()
+    points = {}
+    for row in rows:
+        points[row["code"]] = (-0.01 * order.index(row["kecamatan_code"]), 0.01 * seats[row["kecamatan_code"]])
+        seats[row["kecamatan_code"]] += 1
+    return points
 
 
 # -- tiles ----------------------------------------------------------------------------------------
