@@ -8,49 +8,53 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup, escape
 
 from pipelines.store import Row
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 240, 34, 22, 8
 VOICES = ("press", "official", "public")
+MISSING: Row = {"status": "no_data", "tension": None, "low": None, "high": None, "n": 0}
 Series = list[float | None]
 
 
-def series(rows: pd.DataFrame, visits: Sequence[Row], alerts: Sequence[Row]) -> dict[str, Any]:
+def series(rows: Sequence[Row], visits: Sequence[Row], alerts: Sequence[Row]) -> dict[str, Any]:
     """Return columns for the browser: days (seconds, UTC midnight), each voice's estimate, and what happened.
 
     Args: rows: shown rows of one place, all voices. Where an estimate is borrowed it stands in `estimated`, where
     the place has enough stories in `enough`; no data is null in both.
     """
-    days = sorted(rows["day"].unique())
-    every = rows[rows["voice"] == "all"].set_index("day").reindex(days)
-    out: dict[str, Any] = {
+    days = sorted({row["day"] for row in rows})
+    voices: dict[str, dict[str, Row]] = {voice: {} for voice in ("all", *VOICES)}
+    for row in rows:
+        voices[row["voice"]][row["day"]] = row
+    every = [voices["all"].get(day, MISSING) for day in days]
+    return {
         "days": [_seconds(day) for day in days],
-        "enough": _numbers(every["tension"].where(every["status"] == "enough")),
+        "enough": [_number(row["tension"]) if row["status"] == "enough" else None for row in every],
         "estimated": _joined(every),
-        "low": _numbers(every["low"]),
-        "high": _numbers(every["high"]),
-        "stories": [int(n) for n in every["n"]],
+        "low": [_number(row["low"]) for row in every],
+        "high": [_number(row["high"]) for row in every],
+        "stories": [int(row["n"]) for row in every],
+        **{voice: [_own(own.get(day)) for day in days] for voice, own in voices.items() if voice != "all"},
+        "visits": [{"at": _seconds(v["day"]), "what": v["kind"]} for v in visits],
+        "alerts": [{"at": _seconds(a["day"]), "tier": a["tier"], "what": a["words"]} for a in alerts],
     }
-    for voice in VOICES:
-        own = rows[(rows["voice"] == voice) & (rows["status"] == "enough")].set_index("day").reindex(days)
-        out[voice] = _numbers(own["tension"])
-    out["visits"] = [{"at": _seconds(v["day"]), "what": v["kind"]} for v in visits]
-    out["alerts"] = [{"at": _seconds(a["day"]), "tier": a["tier"], "what": a["words"]} for a in alerts]
-    return out
 
 
-def _joined(every: pd.DataFrame) -> Series:
+def _own(row: Row | None) -> float | None:
+    return _number(row["tension"]) if row and row["status"] == "enough" else None
+
+
+def _joined(every: Sequence[Row]) -> Series:
     """Return the estimated days, and the days with enough data beside them, so that the two lines meet."""
-    estimated = every["status"] == "estimated"
-    near = estimated | estimated.shift(1, fill_value=False) | estimated.shift(-1, fill_value=False)
-    return _numbers(every["tension"].where(near))
+    estimated = [False, *(row["status"] == "estimated" for row in every), False]
+    near = [any(estimated[i : i + 3]) for i in range(len(every))]
+    return [_number(row["tension"]) if beside else None for row, beside in zip(every, near, strict=True)]
 
 
-def _numbers(values: pd.Series[Any]) -> Series:
-    return [None if value is None or math.isnan(value) else round(float(value), 4) for value in values]
+def _number(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else round(float(value), 4)
 
 
 def _seconds(day: str) -> int:

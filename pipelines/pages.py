@@ -27,6 +27,7 @@ NAMED = 3  # rising places that are named
 REVIEWED = ("confirmed", "delivered", "acknowledged", "closed")  # states every reader may see
 OPEN = ("raised", "in_review", *REVIEWED[:-1])
 _SHARES = ("negative", "neutral", "positive")
+_HEARD = ["day", "desa_code", "n", "themes", *_SHARES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +182,14 @@ def _without_public(table: pd.DataFrame, pairs: set[tuple[str, str]]) -> None:
     """Put in the rows of all voices, for these (day, desa), what press and officials say alone."""
     concerned = pd.Series([pair in pairs for pair in zip(table["day"], table["desa_code"], strict=True)], table.index)
     heard: dict[tuple[str, str], list[dict[Any, Any]]] = {pair: [] for pair in pairs}
-    for row in table[concerned & table["voice"].isin(["press", "official"]) & (table["n"] > 0)].to_dict("records"):
+    known = table.loc[concerned & table["voice"].isin(["press", "official"]) & (table["n"] > 0), _HEARD]
+    for row in known.to_dict("records"):
         heard[row["day"], row["desa_code"]].append(row)
     every = concerned & (table["voice"] == "all")
-    known = [heard[pair] for pair in zip(table.loc[every, "day"], table.loc[every, "desa_code"], strict=True)]
-    table.loc[every, "themes"] = [json.dumps(theme_counts(row["themes"] for row in rows)) for rows in known]
+    said = [heard[pair] for pair in zip(table.loc[every, "day"], table.loc[every, "desa_code"], strict=True)]
+    table.loc[every, "themes"] = [json.dumps(theme_counts(row["themes"] for row in rows)) for rows in said]
     for name in _SHARES:
-        table.loc[every, name] = [_mean(rows, name) for rows in known]
+        table.loc[every, name] = [_mean(rows, name) for rows in said]
 
 
 def _mean(rows: Sequence[Mapping[Any, Any]], name: str) -> float:

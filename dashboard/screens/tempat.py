@@ -26,6 +26,7 @@ from pipelines.store import Row, Store
 
 router = APIRouter()
 SPANS = (30, 90, 365)
+COLUMNS = ("day", "voice", "status", "tension", "low", "high", "n", "n7", "copies", "themes", "note")
 THEME_DAYS = timedelta(days=30)
 EVIDENCE = (Role.ANALIS, Role.PENGULAS, Role.ADMIN)  # who may read evidence
 REVIEWERS = (*EVIDENCE, Role.KOMANDO)  # who also sees what nobody has confirmed yet
@@ -41,13 +42,14 @@ class Asked:
     until: date
     span: int
     unconfirmed: bool
+    state: tuple[Any, ...]  # of the tables; see `pages.stamp`
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """What the store says of it."""
 
-    rows: pd.DataFrame
+    rows: list[Row]  # the columns that are shown, all voices
     visits: list[Row]
     alerts: list[Row]
     series: dict[str, Any]
@@ -78,12 +80,11 @@ def place(request: Request, user: Annotated[User, Depends(allow())], code: Code,
     settings = request.app.state.settings
     places = places_of(settings.region)
     with reading(request) as store:
-        state = pages.stamp(store)
-        asked = _asked(settings, store, state, code, hari, user)
+        asked = _asked(settings, store, code, hari, user)
         body = None
         if asked:
             may_read = user.may(*EVIDENCE) and user.covers(code)
-            key = (settings, asked, may_read, language(request), state)
+            key = (settings, asked, may_read, language(request))
             body = BODIES.get(key, lambda: _body(request, settings, store, places, asked, may_read))
     parents = [{"name": places.name(above), "path": places.path(above)} for above in places.parents(code)]
     return show(request, "tempat.html", name=places.name(code), parents=parents, body=body)
@@ -96,11 +97,10 @@ def place_trend(request: Request, user: Annotated[User, Depends(allow())], code:
     """Return the series that the browser draws."""
     settings = request.app.state.settings
     with reading(request) as store:
-        state = pages.stamp(store)
-        asked = _asked(settings, store, state, code, hari, user)
+        asked = _asked(settings, store, code, hari, user)
         if asked is None:
             raise HTTPException(404)
-        made = SERIES.get((settings, asked, state), lambda: json.dumps(_read(settings, store, asked).series).encode())
+        made = SERIES.get((settings, asked), lambda: _json(_read(settings, store, asked)))
     return Response(made, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
@@ -116,7 +116,7 @@ def place_stories(
     settings = request.app.state.settings
     places = places_of(settings.region)
     with writing(request) as store:
-        asked = _asked(settings, store, pages.stamp(store), code, hari, user)
+        asked = _asked(settings, store, code, hari, user)
         if asked is None:
             raise HTTPException(404)
         stories = place_evidence.read_place(
@@ -131,39 +131,46 @@ def place_stories(
     return show(request, "tempat_bukti.html", stories=stories, **context)
 
 
-def _asked(settings: Settings, store: Store, state: tuple[Any, ...], code: str, span: str, user: User) -> Asked | None:
+def _asked(settings: Settings, store: Store, code: str, span: str, user: User) -> Asked | None:
     """Return the place and span asked for, None before the first build; a span that is not offered means 90 days."""
+    state = pages.stamp(store)
     days = DAYS.get((settings.database, state), lambda: pages.days_of(store))
     if days is None:
         return None
     length = int(span) if span in map(str, SPANS) else 90
     since = max(days.first, days.last - timedelta(days=length - 1))
     unconfirmed = user.may(*REVIEWERS) and user.covers(code)
-    return Asked(places_of(settings.region).level(code), code, since, days.last, length, unconfirmed)
+    return Asked(places_of(settings.region).level(code), code, since, days.last, length, unconfirmed, state)
 
 
 def _read(settings: Settings, store: Store, asked: Asked) -> Read:
-    rows = pages.daily(settings, store, asked.level, asked.since, asked.until, [asked.code])
+    table = pages.daily(settings, store, asked.level, asked.since, asked.until, [asked.code])
+    rows = _records(table[list(COLUMNS)])
     visits = pages.visits_within(store, asked.code, asked.since, asked.until)
     alerts = pages.alerts_within(store, asked.code, asked.since, asked.until, asked.unconfirmed)
     return Read(rows, visits, alerts, trend.series(rows, visits, alerts))
 
 
+def _json(read: Read) -> bytes:
+    return json.dumps(read.series).encode()
+
+
 def _body(request: Request, settings: Settings, store: Store, places: Places, asked: Asked, may_read: bool) -> Markup:
     read, name = _read(settings, store, asked), places.name(asked.code)
+    SERIES.get((settings, asked), lambda: _json(read))  # the browser asks for them next
     rows, until = read.rows, asked.until
-    today = rows[rows["day"] == until.isoformat()].set_index("voice").to_dict("index")
+    today = {row["voice"]: row for row in rows if row["day"] == until.isoformat()}
     context: dict[str, Any] = {
         "code": asked.code,
         "here": places.path(asked.code),
-        "today": _row(today["all"] | {"day": until}) if "all" in today else None,
+        "today": _row(today["all"]) if "all" in today else None,
         "span": asked.span,
         "spans": SPANS,
         "trend": trend.draw(read.series, ("estimated", "enough"), name, band=True),
         "voices_trend": trend.draw(read.series, trend.VOICES, name),
         "voices": [{"name": word} | _row(today[voice]) for word, voice in VOICES.items() if voice in today],
         "gap": _gap(today),
-        "figures": rows[rows["voice"] == "all"].sort_values("day", ascending=False).to_dict("records"),
+        "figures": [row for row in reversed(rows) if row["voice"] == "all"],
         "visits": read.visits,
         "alerts": read.alerts,
         "below": _below(settings, store, places, asked),
@@ -175,20 +182,26 @@ def _body(request: Request, settings: Settings, store: Store, places: Places, as
     return part(request, "tempat_isi.html", **context)
 
 
-def _row(row: dict[Any, Any]) -> Row:
-    return {str(name): value for name, value in row.items()} | {"level": level_of(row["tension"])}
+def _records(table: pd.DataFrame) -> list[Row]:
+    names = [str(name) for name in table.columns]
+    columns = [table[name].tolist() for name in names]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-def _gap(today: dict[Any, Any]) -> float | None:
+def _row(row: Row) -> Row:
+    return row | {"level": level_of(row["tension"])}
+
+
+def _gap(today: dict[str, Row]) -> float | None:
     """Return press minus officials, where both have enough data."""
     both = [today.get(voice) for voice in ("press", "official")]
     press, official = (row["tension"] if row and row["status"] == "enough" else None for row in both)
     return None if press is None or official is None else float(press - official)
 
 
-def _themes(rows: pd.DataFrame, until: date) -> dict[str, int]:
-    recent = rows[(rows["voice"] == "all") & (rows["day"] > (until - THEME_DAYS).isoformat())]
-    return pages.theme_counts(recent["themes"])
+def _themes(rows: list[Row], until: date) -> dict[str, int]:
+    since = (until - THEME_DAYS).isoformat()
+    return pages.theme_counts(row["themes"] for row in rows if row["voice"] == "all" and row["day"] > since)
 
 
 def _below(settings: Settings, store: Store, places: Places, asked: Asked) -> list[Row]:
@@ -200,6 +213,6 @@ def _below(settings: Settings, store: Store, places: Places, asked: Asked) -> li
     rows = pages.daily(settings, store, level, asked.until, asked.until, codes)
     found = [
         _row(row) | {"name": places.name(row[f"{level}_code"]), "path": places.path(row[f"{level}_code"])}
-        for row in rows[rows["voice"] == "all"].to_dict("records")
+        for row in _records(rows[rows["voice"] == "all"])
     ]
     return sorted(found, key=lambda r: (r["status"] != "enough", r["level"] is None, -(r["tension"] or 0), r["name"]))
