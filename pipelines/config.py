@@ -53,6 +53,30 @@ class ReviewSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who is told what; the address stands in the environment, never in a file."""
+
+    id: str = ""
+    channel: str = ""  # NAME of the variable, SEJUK_SECRET_…, that holds an Apprise address
+    role: str = "komando"
+    kecamatan: tuple[str, ...] = ()  # codes; empty: the whole region
+    what: tuple[str, ...] = ("alerts", "brief")
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """When and how confirmed alerts and the brief leave."""
+
+    recipient: tuple[Recipient, ...] = ()
+    quiet_from: time = time(21, 0)  # region-local; what is not urgent waits until quiet_until
+    quiet_until: time = time(5, 0)
+    red_passes_quiet: bool = True
+    daily_cap: int = 10  # messages a recipient and day; the rest goes the next day, red first
+    attempts: int = 8  # until a message counts as failed and a person is told
+    retry_minutes: int = 5  # before the second attempt; each further wait doubles
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a run needs to know; paths are absolute."""
 
@@ -64,6 +88,7 @@ class Settings:
     tables: TableSettings = field(default_factory=TableSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     review: ReviewSettings = field(default_factory=ReviewSettings)
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
 
     @property
     def database(self) -> Path:
@@ -175,7 +200,9 @@ def _merge(record: _Record, values: Mapping[str, Any], base: Path, prefix: str =
         if key not in hints:
             raise ConfigError(prefix + key, f"unknown key; known are {', '.join(sorted(hints))}")
         current = getattr(record, key)
-        if isinstance(value, Mapping):
+        if hints[key] == tuple[Recipient, ...]:
+            changes[key] = _recipients(value, prefix + key)
+        elif isinstance(value, Mapping):
             if not hasattr(type(current), "__dataclass_fields__"):
                 raise ConfigError(prefix + key, "takes a value, not a table")
             changes[key] = _merge(current, value, base, f"{prefix}{key}.")
@@ -213,6 +240,21 @@ def _convert(value: Any, kind: Any, base: Path, key: str) -> Any:
     return _refuse(key, f"a {getattr(kind, '__name__', kind)}", value)
 
 
+def _recipients(rows: Any, key: str) -> tuple[Recipient, ...]:
+    """Read [[delivery.recipient]] tables."""
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise ConfigError(key, "needs [[delivery.recipient]] tables")
+    found = tuple(_merge(Recipient(), row, Path(), f"{key}.") for row in rows)
+    for each in found:
+        if not each.id or sum(other.id == each.id for other in found) > 1:
+            raise ConfigError(f"{key}.id", f"{each.id!r}: every recipient needs an id of its own")
+        if not each.channel.startswith("SEJUK_SECRET_"):
+            raise ConfigError(f"{key}.channel", "names a variable SEJUK_SECRET_… of the environment, not an address")
+        if unknown := set(each.what) - {"alerts", "brief"}:
+            raise ConfigError(f"{key}.what", f"{', '.join(sorted(unknown))}: choose alerts, brief")
+    return found
+
+
 def _refuse(key: str, wanted: str, value: object) -> Any:
     raise ConfigError(key, f"needs {wanted}, got {value!r}")
 
@@ -227,6 +269,9 @@ def _check(settings: Settings) -> None:
         ("crawl.timeout_minutes", settings.crawl.timeout_minutes),
         ("retention.raw_days", settings.retention.raw_days),
         ("tables.history_days", settings.tables.history_days),
+        ("delivery.daily_cap", settings.delivery.daily_cap),
+        ("delivery.attempts", settings.delivery.attempts),
+        ("delivery.retry_minutes", settings.delivery.retry_minutes),
     ):
         if value < 1:
             raise ConfigError(key, "must be at least 1")

@@ -328,3 +328,27 @@ def m004_users(db: Database) -> None:
         "CREATE INDEX failed_logins_subject ON failed_logins (subject, at)",
     ):
         db.execute(statement)
+
+
+@schema()
+def m003_deliveries(db: Database) -> None:
+    """Create what was sent to whom: written before it is sent, so that nothing confirmed is ever lost."""
+    db.execute(
+        """CREATE TABLE deliveries (
+  key TEXT PRIMARY KEY,         -- kind, subject and recipient: a message reaches each of them once
+  kind TEXT NOT NULL CHECK (kind IN ('alert', 'brief')),
+  subject TEXT NOT NULL,        -- alert_id, or the day of the brief
+  recipient TEXT NOT NULL,      -- id in the configuration; its address stands in the environment alone
+  urgent INTEGER NOT NULL,      -- 1: may pass the quiet hours
+  title TEXT NOT NULL,
+  body TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'held', 'sent', 'failed')),
+  attempts INTEGER NOT NULL,
+  created_at TEXT NOT NULL,
+  next_try TEXT NOT NULL,
+  sent_at TEXT,
+  last_error TEXT               -- without addresses or secrets
+)"""
+    )
+    db.execute("CREATE INDEX deliveries_due ON deliveries (state, next_try)")
+    db.execute("CREATE INDEX deliveries_subject ON deliveries (subject)")

@@ -40,7 +40,7 @@ def test_the_environment_wins_over_the_file_and_an_argument_over_both(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "key", "words"),
     [
-        ("hom = 'x'", "hom", "unknown key; known are crawl, home"),
+        ("hom = 'x'", "hom", "unknown key; known are crawl, delivery, home"),
         ("[crawl]\nspeed = 9", "crawl.speed", "unknown key"),
         ("[tables]\nk = 2", "tables.k", "never lowered below 3"),
         ("[tables]\nclose_at = 'noon'", "tables.close_at", "a time such as 00:10"),
