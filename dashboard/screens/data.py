@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -22,7 +23,6 @@ from dashboard.stores import reading, writing
 from pipelines import pages
 from pipelines.audit import record
 from pipelines.config import Settings
-from pipelines.export import FORMATS, export_tables
 from pipelines.store import DAILY, Store
 
 router = APIRouter()
@@ -32,6 +32,7 @@ KINDS = {
     "parquet": "application/vnd.apache.parquet",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+AT_ONCE = BoundedSemaphore(2)  # downloads; the threads that are left keep answering readers
 COLUMNS = ("day", "voice", "n", "tension", "low", "weight", "status", "coverage", "final", "as_of")
 PIECE = 65_536  # bytes that are sent at a time
 
@@ -56,16 +57,22 @@ def download(
         first, last = date.fromisoformat(since), date.fromisoformat(until)
     except ValueError:
         return _page(request, "data_bad_days")
-    if level not in DAILY or format not in FORMATS or first > last:
+    if level not in DAILY or format not in KINDS or first > last:
         return _page(request, "data_bad_days")
     if (last - first).days >= LONGEST[format]:
         return _page(request, "data_too_long", LONGEST[format])
     with writing(request) as store:
         asked = {"table": DAILY[level], "format": format, "since": first, "until": last}
         record(store, "export", asked, request.app.state.clock(), user.name)
+    if not AT_ONCE.acquire(blocking=False):
+        return _page(request, "data_busy", status=503)
     folder = tempfile.TemporaryDirectory(prefix="sejuk-")
-    with ProcessPoolExecutor(1, get_context("spawn")) as apart:  # its memory goes when it is done
-        file = apart.submit(write_table, request.app.state.settings, level, format, first, last, folder.name).result()
+    try:
+        with ProcessPoolExecutor(1, get_context("spawn")) as apart:  # its memory goes when it is done
+            asked_for = (request.app.state.settings, level, format, first, last, folder.name)
+            file = apart.submit(write_table, *asked_for).result()
+    finally:
+        AT_ONCE.release()
     headers = {
         "Content-Disposition": f'attachment; filename="{DAILY[level]}-{first}-{last}.{format}"',
         "Content-Length": str(file.stat().st_size),
@@ -76,6 +83,8 @@ def download(
 
 def write_table(settings: Settings, level: str, kind: str, since: date, until: date, folder: str) -> Path:
     """Write the daily tables of a span in one format; return the file of a level."""
+    from pipelines.export import export_tables  # in its own process, so that the page's stays small
+
     with Store(settings.database, read_only=True) as store:
         files = export_tables(store, Path(folder), partial(pages.shown, settings), [kind], since, until)
     return next(file for file in files if file.stem == DAILY[level])
@@ -87,17 +96,17 @@ def _pieces(file: Path, folder: tempfile.TemporaryDirectory[str]) -> Iterator[by
             yield piece
 
 
-def _page(request: Request, problem: str = "", longest: int = 0) -> Response:
+def _page(request: Request, problem: str = "", longest: int = 0, status: int = 400) -> Response:
     with reading(request) as store:
         days = pages.days_of(store)
     return show(
         request,
         "data.html",
-        400 if problem else 200,
+        status if problem else 200,
         days=days,
         since=max(days.first, days.last - timedelta(days=29)) if days else None,
         levels=tuple(DAILY),
-        formats=FORMATS,
+        formats=tuple(KINDS),
         columns=COLUMNS,
         endpoints=[
             {"path": r.path, "name": r.path.split("/")[-1]} for r in api.routes if isinstance(r, APIRoute) and r.summary

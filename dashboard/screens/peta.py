@@ -17,17 +17,18 @@ from dashboard.remembered import Remembered
 from dashboard.rendering import language
 from dashboard.showing import part, show, words_in
 from dashboard.stores import reading
+from dashboard.threads import few_threads
 from pipelines import pages
 from pipelines.boundaries import LABEL, load_boundaries
 from pipelines.config import Settings
 from pipelines.map import MapDesa, MapWords, draw_map
 from pipelines.store import Row, Store
 
-router = APIRouter()
+router = APIRouter(lifespan=few_threads)
 VOICES = {"semua": "all", "pers": "press", "resmi": "official", "warga": "public"}
 STATUSES = ("enough", "estimated", "no_data")
 ONE = timedelta(days=1)
-VIEWS: Remembered[Markup] = Remembered(200)
+VIEWS: Remembered[Markup] = Remembered(64)
 DAYS: Remembered[pages.Days | None] = Remembered(2)
 
 

@@ -55,8 +55,8 @@ class Read:
     series: dict[str, Any]
 
 
-BODIES: Remembered[Markup] = Remembered(300)
-SERIES: Remembered[bytes] = Remembered(300)
+BODIES: Remembered[Markup] = Remembered(160)
+SERIES: Remembered[bytes] = Remembered(200)
 
 
 def place_code(request: Request) -> str:

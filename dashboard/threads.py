@@ -1,0 +1,18 @@
+"""Few threads: each that has read a table keeps memory, and on two cores more of them only wait for each other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio.to_thread import current_default_thread_limiter
+
+AT_ONCE = 6  # requests that are worked on at once; the others wait in line
+
+
+@asynccontextmanager
+async def few_threads(_: Any) -> AsyncIterator[None]:
+    """Hold the number of threads while the page is served."""
+    current_default_thread_limiter().total_tokens = AT_ONCE
+    yield
