@@ -12,6 +12,7 @@ from analysis.gazetteer import Gazetteer, Sense
 from analysis.mentions import Field, Found, Names, read
 from analysis.records import Candidate, Location, Mention, PlaceLevel
 
+RULES = "2026-11"  # changed with the rules: stories located by others are located anew
 EVENT = ("event", "implied")
 # Where no place of the event is said, what stands in for it, the best first.
 FALLBACKS = (("resident",), ("office",), ("dateline",))

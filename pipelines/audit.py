@@ -32,6 +32,11 @@ def record(store: Store, action: str, detail: Mapping[str, Any], now: datetime, 
         store.upsert("audit_log", [entry | {"hash": _hash(entry)}], "seq")
 
 
+def latest(store: Store, limit: int = 50) -> list[Row]:
+    """Return the newest entries first."""
+    return store.rows("SELECT * FROM audit_log ORDER BY seq DESC LIMIT :limit", {"limit": limit})
+
+
 def verify(store: Store) -> str | None:
     """Return None where the chain is whole, else what is wrong with it."""
     previous = GENESIS

@@ -352,3 +352,35 @@ def m003_deliveries(db: Database) -> None:
     )
     db.execute("CREATE INDEX deliveries_due ON deliveries (state, next_try)")
     db.execute("CREATE INDEX deliveries_subject ON deliveries (subject)")
+
+
+@schema()
+def m005_corrections(db: Database) -> None:
+    """Create what analysts corrected, and what was taken down."""
+    for statement in (
+        """CREATE TABLE corrections (
+  correction_id INTEGER PRIMARY KEY,
+  story_id TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('place', 'level')),
+  value TEXT NOT NULL,          -- a code (desa, kecamatan, kabupaten), "elsewhere", or a level 0 to 4
+  before TEXT NOT NULL,         -- what the machine said, in the same words
+  reason TEXT NOT NULL,
+  proposed_at TEXT NOT NULL,
+  proposed_by TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('proposed', 'approved', 'rejected')),
+  decided_at TEXT,
+  decided_by TEXT
+)""",
+        "CREATE INDEX corrections_story ON corrections (story_id, state)",
+        """CREATE TABLE takedowns (
+  document_id TEXT PRIMARY KEY, -- of the address that was taken down: it is not taken in again
+  at TEXT NOT NULL,
+  who TEXT NOT NULL,
+  reason TEXT NOT NULL
+)""",
+        """CREATE TABLE rebuilds (       -- days that a correction asks to be built again
+  since TEXT PRIMARY KEY,
+  asked_at TEXT NOT NULL
+)""",
+    ):
+        db.execute(statement)

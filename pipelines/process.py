@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from analysis.classifier import Classifier
 from analysis.gazetteer import Gazetteer
-from analysis.locate import Locator
+from analysis.locate import RULES, Locator
 from analysis.records import ACTS, THEMES, Document, Location, Rejected, Scores, Voice
 from analysis.stories import Fingerprint, best_match, fingerprints
 from analysis.tension import tension
 from analysis.text import canonical_url, clean_text, content_hash, document_id, known_date, language, words
 from crawlers.items import RawDocument
 from crawlers.spool import read_spool
+from pipelines import corrections
 from pipelines.config import Settings
 from pipelines.store import Row, Store
 
@@ -57,8 +58,10 @@ def process(
     """
     counts: dict[str, Any] = dict(take_in(settings, store, voices, run_id, now, progress))
     counts["located"] = locate_new(settings.region, store, run_id, progress)
+    corrections.apply(store)  # a corrected place may bring a story into the region, to be scored
     classifier = Classifier.load(settings.model)
     counts["scored"] = score_new(classifier, store, run_id, progress)
+    corrections.apply(store)
     counts["model"] = classifier.model_id
     log.info("process %s", " ".join(f"{key}={value}" for key, value in counts.items()))
     return counts
@@ -123,10 +126,13 @@ def _store_chunk(
     store: Store, chunk: list[RawDocument], voices: Mapping[str, Voice], zone: ZoneInfo, run_id: str
 ) -> tuple[int, int, int]:
     """Clean, group and store a chunk in one transaction; return how many were new, changed, refused."""
+    removed = corrections.taken_down(store, [document_id(raw.url) for raw in chunk])
     latest: dict[str, Document] = {}
     rejects: list[Row] = []
     for raw in chunk:
         result = clean(raw, voices)
+        if isinstance(result, Document) and result.id in removed:
+            result = Rejected(raw.url, "taken down")
         if isinstance(result, Rejected):
             reject = {
                 "url": result.url,
@@ -211,8 +217,8 @@ def _document_row(document: Document, story: str, stored: Row | None, zone: Zone
 
 
 def gazetteer_id(region: Path) -> str:
-    """Return a hash of the region's place tables: other tables ask for other places."""
-    digest = hashlib.sha256()
+    """Return a hash of the region's place tables and the rules: others of either ask for other places."""
+    digest = hashlib.sha256(RULES.encode())
     for file in [*sorted(region.glob("*.csv")), region / "region.toml"]:
         if file.name != "calendar.csv":
             digest.update(file.read_bytes())

@@ -195,7 +195,7 @@ class Store:
         self.upsert("rejects", rejects, ("url", "reason"))
         published = {row["document_id"]: row["published"] for row in documents}
         self._replace_fingerprints(fingerprints, published)
-        self._refresh_stories(stories)
+        self.refresh_stories(stories)
 
     def _replace_fingerprints(
         self, prints: Mapping[str, tuple[NDArray[np.uint32], tuple[int, ...]]], published: Mapping[str, str]
@@ -222,7 +222,7 @@ class Store:
                 [(n, published[n], signature.astype("<u4").tobytes()) for n, (signature, _) in prints.items()],
             )
 
-    def _refresh_stories(self, story_ids: Sequence[str]) -> None:
+    def refresh_stories(self, story_ids: Sequence[str]) -> None:
         """Recount copies, sources and authors; the origin is the earliest published copy."""
         with _storage_errors(self.path):
             self.db.execute(

@@ -15,7 +15,7 @@ from analysis import alerts, trends
 from analysis.alerts_sources import detect_sources
 from analysis.gazetteer import Gazetteer
 from analysis.records import SENTIMENTS, THEMES
-from pipelines import ledger
+from pipelines import corrections, ledger
 from pipelines.config import Settings
 from pipelines.store import Row, Store
 
@@ -56,7 +56,8 @@ def build_tables(
     Raises: StorageError, GazetteerError, ValueError (a score outside [0, 1]).
     """
     today = now.astimezone(settings.timezone).date()
-    days = days_to_build(settings, store, today, since)
+    asked = corrections.rebuild_since(store)
+    days = days_to_build(settings, store, today, min(filter(None, (since, asked)), default=None))
     counts = {"days": len(days), "rows": 0, "watch": 0, "alerts": 0}
     if not days:
         return counts
@@ -69,6 +70,7 @@ def build_tables(
     found += detect_sources(ledger.source_days(store, today - LOOK_BACK), now, str(settings.timezone))
     names = place_names(settings, store)
     counts |= {"watch": len(watch), "alerts": ledger.raise_alerts(store, found, names, model_id, run_id, now)}
+    corrections.rebuilt(store, now)
     log.info("tables %s", " ".join(f"{key}={value}" for key, value in counts.items()))
     return counts | {"built": [day.isoformat() for day in days], "as_of": now.isoformat(), "model": model_id}
 

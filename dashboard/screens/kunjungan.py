@@ -1,4 +1,4 @@
-"""Kunjungan: record a visit within a minute, on a phone, also where the connection drops; effects with their warning."""
+"""Kunjungan: record a visit within a minute on a phone, also without a connection; effects with their warning."""
 
 from __future__ import annotations
 
