@@ -86,7 +86,8 @@ async def require_csrf(request: Request) -> None:
 
 def before_sign_in(request: Request) -> str:
     """Return the secret of the sign-in cookie, a new one where there is none."""
-    request.state.before = request.cookies.get(BEFORE) or secrets.token_urlsafe(32)
+    if not hasattr(request.state, "before"):
+        request.state.before = request.cookies.get(BEFORE) or secrets.token_urlsafe(32)
     return str(request.state.before)
 
 

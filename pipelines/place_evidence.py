@@ -52,7 +52,7 @@ def read_place(
         f"""SELECT DISTINCT {_FIELDS} {_FROM}
             LEFT JOIN places p ON p.story_id = s.story_id
             WHERE {_WITHIN[level]} AND s.day BETWEEN :since AND :until AND {_SHOWN}
-            ORDER BY s.published DESC, s.story_id LIMIT :most""",  # noqa: S608 (constants)
+            ORDER BY s.published DESC, s.story_id LIMIT :most""",
         {
             "code": code,
             "since": since.isoformat(),
@@ -71,7 +71,7 @@ def story_evidence(settings: Settings, store: Store, story_id: str) -> Row | Non
     enters the reading in the audit log.
     """
     rows = store.rows(
-        f"SELECT {_FIELDS} {_FROM} WHERE s.story_id = :story AND {_SHOWN}",  # noqa: S608 (constants)
+        f"SELECT {_FIELDS} {_FROM} WHERE s.story_id = :story AND {_SHOWN}",
         {"story": story_id, "k": settings.tables.k},
     )
     if not rows:
