@@ -22,21 +22,6 @@ _WITHIN = {  # the places of a story that count for a place of a level
     "kabupaten": "1",
 }
 
-_FIELDS = """s.story_id, s.day, s.published, s.voice, s.copies, d.title, d.text, d.url,
-             coalesce(o.name, d.source_id) AS source, l.confidence, l.reason, l.mentions,
-             c.tension, c.level, c.act, c.themes, c.evidence"""
-_FROM = """FROM stories s JOIN locations l ON l.story_id = s.story_id AND l.kabupaten
-           JOIN documents d ON d.document_id = s.origin_id
-           JOIN scores c ON c.story_id = s.story_id AND c.model_id =
-                (SELECT model_id FROM kabupaten_daily ORDER BY day DESC LIMIT 1)
-           LEFT JOIN sources o ON o.source_id = d.source_id"""
-_SHOWN = """(s.voice <> 'public' OR (
-               EXISTS (SELECT 1 FROM places q WHERE q.story_id = s.story_id AND q.level = 'desa')
-               AND NOT EXISTS (
-                 SELECT 1 FROM places q WHERE q.story_id = s.story_id AND q.level = 'desa' AND NOT EXISTS (
-                   SELECT 1 FROM desa_daily v WHERE v.voice = 'public' AND v.desa_code = q.code
-                     AND v.day BETWEEN s.day AND date(s.day, '+6 days') AND v.authors7 >= :k))))"""
-
 
 def read_place(
     settings: Settings, store: Store, level: str, code: str, since: date, until: date, who: str, now: datetime
@@ -49,10 +34,23 @@ def read_place(
     """
     record(store, "read evidence", {"place": code, "since": since, "until": until}, now, who)
     rows = store.rows(
-        f"""SELECT DISTINCT {_FIELDS} {_FROM}
+        f"""SELECT DISTINCT s.story_id, s.day, s.published, s.voice, s.copies, d.title, d.text, d.url,
+                   coalesce(o.name, d.source_id) AS source, l.confidence, l.reason, l.mentions,
+                   c.tension, c.level, c.act, c.themes, c.evidence
+            FROM stories s JOIN locations l ON l.story_id = s.story_id AND l.kabupaten
+            JOIN documents d ON d.document_id = s.origin_id
+            JOIN scores c ON c.story_id = s.story_id AND c.model_id =
+                 (SELECT model_id FROM kabupaten_daily ORDER BY day DESC LIMIT 1)
             LEFT JOIN places p ON p.story_id = s.story_id
-            WHERE {_WITHIN[level]} AND s.day BETWEEN :since AND :until AND {_SHOWN}
-            ORDER BY s.published DESC, s.story_id LIMIT :most""",
+            LEFT JOIN sources o ON o.source_id = d.source_id
+            WHERE {_WITHIN[level]} AND s.day BETWEEN :since AND :until
+              AND (s.voice <> 'public' OR (
+                EXISTS (SELECT 1 FROM places q WHERE q.story_id = s.story_id AND q.level = 'desa')
+                AND NOT EXISTS (
+                  SELECT 1 FROM places q WHERE q.story_id = s.story_id AND q.level = 'desa' AND NOT EXISTS (
+                    SELECT 1 FROM desa_daily v WHERE v.voice = 'public' AND v.desa_code = q.code
+                      AND v.day BETWEEN s.day AND date(s.day, '+6 days') AND v.authors7 >= :k))))
+            ORDER BY s.published DESC, s.story_id LIMIT :most""",  # noqa: S608 (constants)
         {
             "code": code,
             "since": since.isoformat(),
@@ -62,22 +60,6 @@ def read_place(
         },
     )
     return [_story(row, code) for row in rows]
-
-
-def story_evidence(settings: Settings, store: Store, story_id: str) -> Row | None:
-    """Return one story as `read_place` does, with the `codes` of its places and all its mentions.
-
-    None where there is no such story of the region, or it is a resident's post under the k-threshold. Who shows it
-    enters the reading in the audit log.
-    """
-    rows = store.rows(
-        f"SELECT {_FIELDS} {_FROM} WHERE s.story_id = :story AND {_SHOWN}",
-        {"story": story_id, "k": settings.tables.k},
-    )
-    if not rows:
-        return None
-    codes = store.rows("SELECT code FROM places WHERE story_id = :story ORDER BY code", {"story": story_id})
-    return _story(rows[0], "") | {"codes": [row["code"] for row in codes]}
 
 
 def _story(row: Row, code: str) -> Row:
@@ -95,7 +77,7 @@ def _story(row: Row, code: str) -> Row:
 
 
 def _mentions(mentions: Sequence[Row], code: str) -> list[Row]:
-    """Return the mentions that led to a place (none given: all), each span and rule once."""
-    led = [m for m in mentions if not code or m["code"] == code or str(m["code"]).startswith(f"{code}.")]
+    """Return the mentions that led to a place, each span and rule once."""
+    led = [m for m in mentions if m["code"] == code or str(m["code"]).startswith(f"{code}.")]
     each = {(m["span"], m["rule"]): {name: m[name] for name in ("span", "rule", "role", "field")} for m in led}
     return list(each.values())
