@@ -23,7 +23,7 @@ def serve_page(settings: Settings, host: str, port: int, say: Callable[[str], No
     """
     with Store(settings.database):  # brings the schema up to date: requests only read
         pass
-    listening = _listen(host, port)
+    listening = listen(host, port)
     if not is_loopback(host):
         say(f"warning: {host} can be reached from other machines; put a TLS proxy in front (docs/halaman.md)")
     say(f"http://{'[' + host + ']' if ':' in host else host}:{listening.getsockname()[1]}/  (Ctrl-C ends it)")
@@ -40,7 +40,11 @@ def server(settings: Settings) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket.
+
+    Raises: MonitorError where the port is taken or the host is not of this machine.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
