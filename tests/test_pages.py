@@ -363,15 +363,48 @@ def test_a_download_that_cannot_be_made_says_why(reader: TestClient, asked: str,
     assert words in answer.text
 
 
-@pytest.mark.parametrize("path", ["/", "/kabupaten", "/kecamatan/99.01.01", "/desa/99.01.01.2001", "/sumber", "/data"])
+@pytest.mark.parametrize(
+    "path", ["/", "/kabupaten", "/kecamatan/99.01.01", "/desa/99.01.01.2001", "/sumber", "/data", "/laporan/2026-03-31"]
+)
 def test_every_screen_speaks_both_languages_without_inline_script_or_style(reader: TestClient, path: str) -> None:
     pages_read = [reader.get(path).text, reader.get(path, headers={"Cookie": _with_english(reader)}).text]
     assert '<html lang="id">' in pages_read[0]
     assert '<html lang="en">' in pages_read[1]
     for text in pages_read:
         assert not re.search(r"<style|<[^>]+\sstyle=|<[^>]+\son\w+=|<script(?![^>]*\ssrc=)", text)
-        assert not re.search(r'(?:src|href)="(?:https?:)?//', text), "nothing comes from elsewhere"
+        assert not re.search(r'<(?:script|link|img|iframe)[^>]+(?:src|href)="(?:https?:)?//', text), (
+            "nothing comes from elsewhere"
+        )
 
 
 def _with_english(client: TestClient) -> str:
     return f"sejuk={client.cookies['sejuk']}; bahasa=en"
+
+
+# -- the daily brief ------------------------------------------------------------------------------
+
+
+def test_the_brief_is_read_copied_and_its_reading_entered(reader: TestClient, store: Store) -> None:
+    assert reader.get("/laporan").headers["location"] == "/laporan/2026-03-31"
+    text = reader.get("/laporan/2026-03-31").text
+    assert "Apa yang berubah, per kecamatan" in text
+    assert '<svg xmlns="http://www.w3.org/2000/svg" class="map"' in text
+    assert re.search(r'<textarea id="brief-text"[^>]* readonly[^>]*>[^<]{200,}', text)
+    reader.get("/laporan/2026-03-31")
+    last = store.rows("SELECT who, action, detail FROM audit_log ORDER BY seq DESC LIMIT 2")
+    assert [(row["who"], row["action"]) for row in last] == [("pembaca", "read brief")] * 2, "remembered readings too"
+
+
+def test_the_brief_as_pdf_is_entered_as_an_export(reader: TestClient, store: Store) -> None:
+    answer = reader.get("/laporan/2026-03-31/pdf")
+    assert answer.content[:5] == b"%PDF-"
+    last = store.rows("SELECT action, detail FROM audit_log ORDER BY seq DESC LIMIT 1")[0]
+    assert (last["action"], json.loads(last["detail"])["format"]) == ("export", "pdf")
+
+
+def test_a_brief_of_a_day_without_tables_is_not_made_up(reader: TestClient) -> None:
+    answer = reader.get("/laporan/2025-01-01")
+    assert answer.status_code == 404
+    assert "tidak dibangun" in answer.text
+    assert reader.get("/laporan/kemarin").status_code == 400
+    assert reader.get("/laporan/2025-01-01/pdf").status_code == 400
