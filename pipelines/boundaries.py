@@ -46,6 +46,12 @@ def boundaries_file(settings: Settings) -> Path:
     return settings.home / "boundaries.json"
 
 
+def boundaries_stamp(settings: Settings) -> int:
+    """Return what changes when boundaries are taken or removed."""
+    file = boundaries_file(settings)
+    return file.stat().st_mtime_ns if file.is_file() else 0
+
+
 def take_boundaries(settings: Settings, file: Path) -> Taken:
     """Read a GeoJSON file, thin its polygons and keep them in the home folder.
 

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from benchmarks import year
+from dashboard.app import create_app
+from pipelines import users
 from pipelines.boundaries import BoundariesRefused, boundaries_file, load_boundaries, take_boundaries, thin
 from pipelines.config import PROJECT, Settings, load_settings
+from pipelines.store import Store
 
 REAL = os.environ.get("TEST_BOUNDARIES", "")  # a GeoJSON file of the region's desa, which is not shipped
 LEFT, RIGHT = "99.01.01.2001", "99.01.01.2002"
@@ -64,6 +69,21 @@ def test_polygons_are_thinned_alike_on_both_sides_of_a_border(settings: Settings
 
 def test_without_boundaries_there_are_none(settings: Settings) -> None:
     assert load_boundaries(settings) == {}
+
+
+def test_the_map_draws_real_boundaries_as_soon_as_they_are_taken(tmp_path: Path) -> None:
+    made = load_settings(environment={}, home=tmp_path / "home", region=PROJECT / "data" / "regions" / "contoh")
+    year.fill(made, days=3, stories_a_day=20)
+    with Store(made.database) as store:
+        users.add(store, "analis", [users.Role.ANALIS], "empat-kata-acak-sekali", "tes", year.NOW)
+        secret = users.sign_in(store, "analis", "empat-kata-acak-sekali", "x", year.NOW)
+    client = TestClient(create_app(made, lambda: year.NOW), cookies={"sejuk": secret})
+    tiles = client.get("/").text
+    take_boundaries(made, written(tmp_path, two_desa()))
+    outlines = client.get("/").text
+    assert "batas indikatif" not in tiles
+    assert "<b>batas indikatif</b>" in outlines
+    assert outlines.count('<g class="desa') == tiles.count('<g class="desa') == 36
 
 
 @pytest.mark.parametrize(

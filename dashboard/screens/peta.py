@@ -19,7 +19,7 @@ from dashboard.showing import part, show, words_in
 from dashboard.stores import reading
 from dashboard.threads import few_threads
 from pipelines import pages
-from pipelines.boundaries import LABEL, load_boundaries
+from pipelines.boundaries import LABEL, boundaries_stamp, load_boundaries
 from pipelines.config import Settings
 from pipelines.map import MapDesa, MapWords, draw_map
 from pipelines.store import Row, Store
@@ -50,7 +50,7 @@ def peta(
         if days is None:
             return show(request, "peta.html", days=None, region=places.region)
         chosen = _chosen(days, day, t)
-        key = (settings, chosen, voice, language(request), state)
+        key = (settings, chosen, voice, language(request), state, boundaries_stamp(settings))
         view = VIEWS.get(key, lambda: _view(request, settings, store, days, chosen, voice))
     if "HX-Request" in request.headers:
         return Response(view, media_type="text/html", headers={"Vary": "HX-Request"})
