@@ -14,6 +14,7 @@ from pipelines.store import Row
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 240, 34, 22, 8
 VOICES = ("press", "official", "public")
+MANY = 12  # visits from which their lines are cut short, so that the trend stays in sight
 MISSING: Row = {"status": "no_data", "tension": None, "low": None, "high": None, "n": 0}
 Series = list[float | None]
 
@@ -97,7 +98,8 @@ def draw(data: dict[str, Any], lines: Sequence[str], label: str, band: bool = Fa
         parts += [_band(frame, data), _bars(frame, data["stories"])]
     parts += [_line(frame, data[name], f"line-{name}") for name in lines]
     if band:
-        parts += [_mark(frame, visit["at"], "visit", visit["what"]) for visit in data["visits"]]
+        foot = HEIGHT - BOTTOM if len(data["visits"]) <= MANY else TOP + 30
+        parts += [_mark(frame, visit["at"], "visit", visit["what"], foot) for visit in data["visits"]]
         parts += [_mark(frame, alert["at"], f"alert-{alert['tier']}", alert["what"]) for alert in data["alerts"]]
     return Markup('<svg class="trend" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         WIDTH, HEIGHT, label, Markup("").join(parts)
@@ -149,10 +151,10 @@ def _line(frame: Frame, values: Series, name: str) -> Markup:
     )
 
 
-def _mark(frame: Frame, at: int, name: str, what: str) -> Markup:
+def _mark(frame: Frame, at: int, name: str, what: str, foot: int = HEIGHT - BOTTOM) -> Markup:
     x = frame.x(at)
     return Markup('<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"><title>{}</title></line>').format(
-        name, x, x, TOP, HEIGHT - BOTTOM, escape(what)
+        name, x, x, TOP, foot, escape(what)
     )
 
 

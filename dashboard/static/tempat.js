@@ -1,6 +1,7 @@
 // The trend of a place: uPlot takes the place of the picture that the server drew, from the same host's JSON.
 "use strict";
 (() => {
+  const MANY = 12; // visits from which their lines are cut short, so that the trend stays in sight
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "#555";
   const percent = (value) => (value === null || value === undefined ? "–" : value.toFixed(2).replace(".", ","));
   const line = (label, stroke, more) => ({ label, stroke, width: 2, spanGaps: false, points: { show: false }, value: (_, v) => percent(v), ...more });
@@ -9,7 +10,7 @@
   function marks(data) {
     const styles = { visit: color("--visit"), merah: color("--merah"), kuning: color("--kuning") };
     return (u) => {
-      const draw = (at, style, dash) => {
+      const draw = (at, style, dash, share = 1) => {
         const x = Math.round(u.valToPos(at, "x", true));
         u.ctx.save();
         u.ctx.strokeStyle = style;
@@ -17,11 +18,11 @@
         u.ctx.setLineDash(dash);
         u.ctx.beginPath();
         u.ctx.moveTo(x, u.bbox.top);
-        u.ctx.lineTo(x, u.bbox.top + u.bbox.height);
+        u.ctx.lineTo(x, u.bbox.top + u.bbox.height * share);
         u.ctx.stroke();
         u.ctx.restore();
       };
-      data.visits.forEach((visit) => draw(visit.at, styles.visit, [2, 4]));
+      data.visits.forEach((visit) => draw(visit.at, styles.visit, [2, 4], data.visits.length > MANY ? 0.15 : 1));
       data.alerts.forEach((alert) => draw(alert.at, styles[alert.tier], []));
     };
   }
