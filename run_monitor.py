@@ -94,22 +94,37 @@ def _since(value: Any) -> date | None:
 
 
 @cli.command()
+@click.option(
+    "--serve/--no-serve", default=True, envvar="DEMO_SERVE", help="End with the page [environment: DEMO_SERVE]"
+)
+@click.option("--port", default=8787, show_default=True, type=click.IntRange(0, 65535), help="Of the page")
 @click.pass_context
-def demo(ctx: click.Context) -> None:
-    """Run the whole chain on an invented region served on loopback.
+def demo(ctx: click.Context, serve: bool, port: int) -> None:
+    """Run the whole chain on an invented region served on loopback, then show its page until interrupted.
 
     A second run finds nothing new and changes nothing. Everything lies in var/demo.
     """
     from pipelines.monitor import run_demo
+    from pipelines.store import Store, utc_now
     from pipelines.terminal import show_day
 
     home = Path(ctx.obj["home"] or "var") / "demo"
     with _progress() as (on_line, on_stage):
         settings, summary = run_demo(home, on_line, on_stage)
-    from pipelines.store import Store
-
     with Store(settings.database, read_only=True) as store:
         show_day(settings, store, summary)
+    if not serve:
+        return
+    from dashboard.serving import serve_page
+    from pipelines import demo as shown
+    from pipelines import users
+
+    with Store(settings.database) as store:
+        password = users.for_demonstration(store, utc_now())
+    stories = shown.read_stories(shown.anchor_day(settings.home, utc_now().date()), settings.timezone)
+    with shown.serving(stories):  # so that the links of the evidence lead somewhere
+        click.echo(f"\nThe page: sign in as {users.DEMONSTRATION} with the one-time password {password}")
+        serve_page(settings, "127.0.0.1", port, click.echo)
 
 
 @cli.command()

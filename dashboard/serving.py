@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -27,7 +28,8 @@ def serve_page(settings: Settings, host: str, port: int, say: Callable[[str], No
     if not is_loopback(host):
         say(f"warning: {host} can be reached from other machines; put a TLS proxy in front (docs/halaman.md)")
     say(f"http://{'[' + host + ']' if ':' in host else host}:{listening.getsockname()[1]}/  (Ctrl-C ends it)")
-    server(settings).run(sockets=[listening])
+    with contextlib.suppress(KeyboardInterrupt):  # raised again once the answers under way are finished
+        server(settings).run(sockets=[listening])
 
 
 def server(settings: Settings) -> uvicorn.Server:
@@ -41,7 +43,7 @@ def server(settings: Settings) -> uvicorn.Server:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a bound socket.
+    """Return a socket that takes connections from now on; they are answered once the server runs.
 
     Raises: MonitorError where the port is taken or the host is not of this machine.
     """
@@ -50,6 +52,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(2048)
     except OSError as error:
         raise MonitorError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
     return listening

@@ -25,8 +25,9 @@ SEEN_EVERY = timedelta(minutes=5)  # how exactly the last use of a session is no
 LOCK = timedelta(minutes=15)
 FAILURES = {"name": 5, "address": 20}  # within LOCK, before further attempts are refused
 COMMON = frozenset(
-    "password passw0rd qwerty 12345 sejuk pesawaran lampung polisi bhabin admin rahasia indonesia".split()
+    "password passw0rd qwerty 12345 sejuk polisi bhabin admin rahasia indonesia".split()
 )
+DEMONSTRATION = "demo"  # exists in the demonstration's database alone
 _NAME = re.compile(r"[a-z][a-z0-9._-]{2,31}")
 # Source: OWASP Password Storage Cheat Sheet, argon2id with 19 MiB, two passes, one lane.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -222,6 +223,16 @@ def check_password(store: Store, name: str, password: str) -> bool:
 def one_time_password() -> str:
     """Return a password to be read out once and changed at the first sign-in."""
     return "-".join(secrets.token_hex(2) for _ in range(4))
+
+
+def for_demonstration(store: Store, now: datetime) -> str:
+    """Give the demonstration's user, who may do everything there, a new password; return it."""
+    password = one_time_password()
+    if _row(store, DEMONSTRATION) is None:
+        add(store, DEMONSTRATION, list(Role), password, "demo", now)
+    else:
+        set_password(store, DEMONSTRATION, password, "demo", now)
+    return password
 
 
 def _row(store: Store, name: str) -> Row | None:

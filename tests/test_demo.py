@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from datetime import date
@@ -10,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 
 from pipelines import demo
@@ -20,7 +23,7 @@ TABLES = ("documents", "stories", "locations", "places", "scores", "desa_daily",
 
 
 def _run(home: Path) -> str:
-    command = [sys.executable, "run_monitor.py", "--home", str(home), "demo"]
+    command = [sys.executable, "run_monitor.py", "--home", str(home), "demo", "--no-serve"]
     environment = {**os.environ, "COLUMNS": "140", "PYTHONWARNINGS": "default"}
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stderr
@@ -70,7 +73,38 @@ def test_what_is_stored_is_what_was_served(home: Path) -> None:
 
 def test_a_taken_port_is_named(home: Path) -> None:
     with demo.serving([]):
-        command = [sys.executable, "run_monitor.py", "--home", str(home), "demo"]
+        command = [sys.executable, "run_monitor.py", "--home", str(home), "demo", "--no-serve"]
         result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert f"port {demo.NEWS_PORT} on this machine is taken" in result.stderr
+
+
+def test_it_ends_with_its_page_until_interrupted(home: Path) -> None:
+    command = [sys.executable, "run_monitor.py", "--home", str(home), "demo", "--port", "0"]
+    environment = os.environ | {"DEMO_SERVE": "1", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, env=environment) as running:
+        try:
+            assert running.stdout is not None
+            shown = ""
+            while "Ctrl-C" not in shown:
+                line = running.stdout.readline()
+                assert line, shown
+                shown += line
+            _look_around(shown)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20) == 0
+        finally:
+            running.kill()
+
+
+def _look_around(shown: str) -> None:
+    """Sign in with what the terminal said, and open a report of the brief."""
+    address, password = shown.rsplit("http", 1)[1].split()[0], shown.split("one-time password ")[1].split()[0]
+    with httpx.Client(base_url=f"http{address}", follow_redirects=True, timeout=30) as reader:
+        token = re.search(r'name="csrf" value="(\w+)"', reader.get("/masuk").text)
+        assert token
+        page = reader.post("/masuk", data={"csrf": token[1], "nama": "demo", "sandi": password})
+        assert "Karangsejuk" in page.text
+        link = re.search(r'href="(http://127\.0\.0\.1:8931/[^"]+)"', reader.get("/laporan").text)
+        assert link
+        assert "Karangsejuk" in httpx.get(link[1]).text  # the evidence can be opened
