@@ -228,14 +228,14 @@ def export(ctx: click.Context, output: Path | None, formats: tuple[str, ...], si
     """Write the daily tables as CSV, Parquet and XLSX; safeguards applied, entered in the audit log."""
     from pipelines.audit import record
     from pipelines.export import FORMATS, export_tables
+    from pipelines.pages import shown
     from pipelines.store import Store, utc_now
-    from pipelines.tables import published
 
     settings = _settings(ctx)
     folder = output or settings.home / "export"
     with Store(settings.database) as store:
         files = export_tables(
-            store, folder, lambda t: published(settings, t), formats or FORMATS, _since(since), _since(until)
+            store, folder, lambda t: shown(settings, t), formats or FORMATS, _since(since), _since(until)
         )
         record(store, "export", {"files": [f.name for f in files]}, utc_now())
     for file in files:
@@ -528,8 +528,9 @@ def replay(ctx: click.Context, day: Any, moment: Any, as_json: bool) -> None:
     Exit code 1 where the recomputation differs: a text, a place or a source was corrected since.
     """
     from pipelines import history
+    from pipelines.pages import shown
     from pipelines.store import Store, utc_now
-    from pipelines.tables import place_names, published
+    from pipelines.tables import place_names
     from pipelines.terminal_alerts import show_differences, show_past
 
     settings = _settings(ctx)
@@ -540,7 +541,7 @@ def replay(ctx: click.Context, day: Any, moment: Any, as_json: bool) -> None:
         computed = history.recompute(settings, store, day.date(), build)
         found = {lv: history.differences(stored[lv], computed[lv], f"{lv}_code") for lv in history.LEVELS}
         names = place_names(settings, store)
-    stored["desa"] = published(settings, stored["desa"])
+    stored["desa"] = shown(settings, stored["desa"])
     if as_json:
         tables = {level: json.loads(stored[level].to_json(orient="records")) for level in history.LEVELS}
         differing = {level: json.loads(found[level].to_json(orient="records")) for level in history.LEVELS}
@@ -671,6 +672,96 @@ def brief(ctx: click.Context, day: Any, form: str, out: Path | None, who: str) -
         return
     for file in write_brief(settings, found, out or settings.home / "brief", form):
         click.echo(file)
+
+
+# -- visits ----------------------------------------------------------------------------------------
+
+
+@cli.group()
+def visits() -> None:
+    """The cooling ledger: visits recorded, their pooled effect estimated with its warning."""
+
+
+@visits.command("add")
+@click.option("--desa", required=True, help='Code, name, or "name, kecamatan"')
+@click.option("--date", "day", required=True, help="2025-05-26 or 26-05-2025")
+@click.option("--kind", required=True, help="sambang, pos kamling, forum warga, mediasi, …")
+@click.option("--theme", "themes", multiple=True)
+@click.option("--outcome", default="", help="Names of residents are masked")
+@click.option("--follow-up", default="")
+@click.option("--by", "who", default="", help="Who enters it [default: the account of this machine]")
+@click.pass_context
+def visits_add(ctx: click.Context, /, themes: tuple[str, ...], who: str, **values: str) -> None:
+    """Record one visit; the same desa, day and kind again corrects it."""
+    from analysis.gazetteer import Gazetteer
+    from pipelines.store import Store, utc_now
+    from pipelines.visits import read_visit, save_visits
+
+    settings = _settings(ctx)
+    gazetteer, now = Gazetteer.load(settings.region), utc_now()
+    given = values | {"date": values["day"], "themes": ";".join(themes)}
+    visit = read_visit(given, gazetteer, now.astimezone(settings.timezone).date())
+    with Store(settings.database) as store:
+        new = save_visits(store, [visit], who or _account(), now)
+    state = "recorded" if new else "corrected"
+    click.echo(f"{state}: {gazetteer.desa[visit.desa_code].name}, {visit.day}, {visit.kind}")
+
+
+@visits.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--by", "who", default="", help="Who enters it [default: the account of this machine]")
+@click.pass_context
+def visits_import(ctx: click.Context, file: Path, who: str) -> None:
+    """Enter the visits of a CSV file (desa, tanggal, jenis, tema, hasil, tindak_lanjut): all of them, or none."""
+    from analysis.gazetteer import Gazetteer
+    from pipelines.store import Store, utc_now
+    from pipelines.visits import read_csv, save_visits
+
+    settings, now = _settings(ctx), utc_now()
+    today = now.astimezone(settings.timezone).date()
+    found = read_csv(file.read_bytes(), Gazetteer.load(settings.region), today)
+    with Store(settings.database) as store:
+        new = save_visits(store, found, who or _account(), now)
+    click.echo(f"{new} recorded, {len(found) - new} corrected")
+
+
+@visits.command("list")
+@click.option("--since", type=DAY)
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def visits_list(ctx: click.Context, since: Any, as_json: bool) -> None:
+    """List the visits, newest first."""
+    from analysis.gazetteer import Gazetteer
+    from pipelines.store import Store
+    from pipelines.visits import visits as stored
+
+    settings = _settings(ctx)
+    with Store(settings.database, read_only=True) as store:
+        rows = stored(store, _since(since))
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    names = Gazetteer.load(settings.region).desa
+    for row in rows:
+        name = names[row["desa_code"]].name if row["desa_code"] in names else row["desa_code"]
+        click.echo(f"{row['day']}  {name:22} {row['kind']:20} {', '.join(row['themes'])}  {row['outcome']}")
+    if not rows:
+        click.echo("Belum ada kunjungan yang dicatat.")
+
+
+@visits.command("effect")
+@click.option("--threshold", default=0.5, show_default=True, help="Tension that a visit answers")
+@click.pass_context
+def visits_effect(ctx: click.Context, threshold: float) -> None:
+    """Estimate the pooled effect of all visits, with interval and power; a single visit has none."""
+    from pipelines.store import Store
+    from pipelines.visits import effect
+
+    with Store(_settings(ctx).database, read_only=True) as store:
+        found = effect(store, threshold)
+    click.echo(found.words)
+    if found.effect == found.effect:
+        click.echo(f"{found.effect:+.3f} ({found.low:+.3f} to {found.high:+.3f}, 95 %), power {found.power:.2f}")
 
 
 # -- corrections -----------------------------------------------------------------------------------

@@ -353,6 +353,8 @@ def _evidence(scene: _Scene, level: str, place: int, days: int) -> tuple[str, ..
     if level == "desa":
         day = np.clip(rows.day - scene.first, 0, len(scene.shown) - 1)
         own &= ~public | scene.shown[day, np.clip(where, 0, None)]
+    else:
+        own &= ~public  # a resident's post is quoted only where its desa has enough authors
     picked = rows.take(own)
     top = picked.story[np.argsort(-picked.tension, kind="stable")[:3]]
     return tuple(str(story) for story in scene.story_ids[top])

@@ -10,16 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis import visits as effects
 from analysis.errors import MonitorError
 from analysis.gazetteer import Gazetteer, normal
 from analysis.records import THEMES
 from crawlers.privacy import mask
 from pipelines.audit import record
 from pipelines.store import Row, Store
+
+if TYPE_CHECKING:
+    from analysis.visits import Effect
 
 KINDS = ("sambang", "pos kamling", "forum warga", "kegiatan keagamaan", "kegiatan sosial", "mediasi")
 TRIGGER = 0.5  # tension from which a visit answers something: level "sengketa"
@@ -240,7 +243,7 @@ def visits(
     return [row | {"themes": json.loads(row["themes"])} for row in rows]
 
 
-def effect(store: Store, threshold: float = TRIGGER, voice: str = "all") -> effects.Effect:
+def effect(store: Store, threshold: float = TRIGGER, voice: str = "all") -> Effect:
     """Estimate the pooled effect of all visits, with interval and power, or refuse in words.
 
     Raises: VisitRefused for a threshold outside [0, 1].
@@ -249,11 +252,15 @@ def effect(store: Store, threshold: float = TRIGGER, voice: str = "all") -> effe
         raise VisitRefused(f"ambang {threshold} tidak di antara 0 dan 1")
     entered = pd.DataFrame(visits(store), columns=["desa_code", "day"])
     entered["day"] = _days(entered["day"])
+    from analysis import visits as effects  # scipy.stats weighs 22 MB, which the page need not carry
+
     return effects.effect(_tension(store, voice), entered, threshold)
 
 
 def trajectory(store: Store, desa_code: str, day: date, voice: str = "all") -> pd.DataFrame:
     """Return the tension of a desa 14 days around a visit: shown, never subtracted. Columns day, tension, offset."""
+    from analysis import visits as effects
+
     return effects.trajectory(_tension(store, voice), desa_code, day)[["day", "tension", "offset"]]
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from analysis.visits import effect, trajectory, triggers
 from benchmarks.visits import THRESHOLD, naive, simulate_visits
+from run_monitor import cli
 
 
 def test_a_single_visit_has_no_effect_to_report() -> None:
@@ -55,3 +59,29 @@ def test_missing_columns_and_thresholds_are_named() -> None:
         effect(table, visits, 2.0)
     with pytest.raises(ValueError, match="visits: no column desa_code"):
         effect(table, visits.drop(columns="desa_code"), THRESHOLD)
+
+
+# -- by command -----------------------------------------------------------------------------------
+
+
+def _say(home: Path, *arguments: str) -> str:
+    return CliRunner().invoke(cli, ["--home", str(home), "--region", "contoh", "visits", *arguments]).output
+
+
+def test_a_visit_is_recorded_corrected_and_listed_by_command(tmp_path: Path) -> None:
+    given = ("add", "--desa", "Karangsejuk", "--date", "25-05-2025", "--kind", "sambang", "--theme", "pemilu")
+    assert _say(tmp_path, *given) == "recorded: Karangsejuk, 2025-05-25, sambang\n"
+    assert _say(tmp_path, *given, "--outcome", "Pak Budi setuju").startswith("corrected")
+    (row,) = json.loads(_say(tmp_path, "list", "--json"))
+    assert (row["themes"], row["outcome"]) == (["pemilu"], "[warga] setuju")
+    assert "Karangsejuk" in _say(tmp_path, "list")
+    assert "kolom 'jenis'" in _say(tmp_path, *given[:-4], "--kind", "razia")
+    assert "Belum bisa dihitung: 0 kunjungan" in _say(tmp_path, "effect")
+
+
+def test_a_file_of_visits_is_entered_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "kunjungan.csv"
+    file.write_text("desa;tanggal;jenis\nKarangsejuk;25-05-2025;sambang\nAntah;25-05-2025;sambang\n", encoding="utf-8")
+    assert "baris 3, kolom 'desa'" in _say(tmp_path, "import", str(file))
+    file.write_text("desa;tanggal;jenis\nKarangsejuk;25-05-2025;sambang\n", encoding="utf-8")
+    assert _say(tmp_path, "import", str(file)) == "1 recorded, 0 corrected\n"
