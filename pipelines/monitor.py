@@ -18,8 +18,11 @@ import schedule
 from analysis.errors import MonitorError
 from analysis.records import Voice
 from pipelines import demo
+from pipelines.brief import read_brief
+from pipelines.brief_forms import to_text
 from pipelines.collect import collect, declared_sources
 from pipelines.config import Settings, load_settings
+from pipelines.deliver import deliver, queue_brief
 from pipelines.lock import one_run
 from pipelines.process import process
 from pipelines.retention import purge
@@ -136,8 +139,19 @@ class Clockwork:
         return jumped
 
 
+def send(settings: Settings, store: Store, with_brief: bool) -> None:
+    """Send what was confirmed to whoever is configured; when a day closes, queue its brief for the morning too."""
+    if not settings.delivery.recipient:
+        return
+    if with_brief:
+        yesterday = utc_now().astimezone(settings.timezone).date() - timedelta(days=1)
+        found = read_brief(settings, store, yesterday, utc_now())
+        queue_brief(settings, store, yesterday, to_text(found), utc_now())
+    log.info("deliver %s", deliver(settings, store, utc_now()))
+
+
 def run_forever(settings: Settings, store: Store, say: Callable[[str], None]) -> None:
-    """Crawl, process and close days by the clock until SIGTERM or SIGINT; the step in hand is finished.
+    """Crawl, process, deliver and close days by the clock until SIGTERM or SIGINT; the step in hand is finished.
 
     A run that fails is logged and tried again at the next hour; the loop goes on.
     """
@@ -145,14 +159,15 @@ def run_forever(settings: Settings, store: Store, say: Callable[[str], None]) ->
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
 
-    def crawl() -> None:
+    def crawl(closing: bool = False) -> None:
         try:
             say(f"run {run_once(settings, store, kind='run')}")
+            send(settings, store, closing)
         except MonitorError as error:
             log.error("run failed error=%s", error)
 
     def close_day() -> None:
-        crawl()
+        crawl(closing=True)
         purge(settings, store, utc_now())
 
     clockwork = Clockwork(settings, crawl, close_day)
