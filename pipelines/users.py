@@ -24,9 +24,7 @@ IDLE, ABSOLUTE = timedelta(hours=2), timedelta(hours=12)  # a session ends after
 SEEN_EVERY = timedelta(minutes=5)  # how exactly the last use of a session is noted
 LOCK = timedelta(minutes=15)
 FAILURES = {"name": 5, "address": 20}  # within LOCK, before further attempts are refused
-COMMON = frozenset(
-    "password passw0rd qwerty 12345 sejuk polisi bhabin admin rahasia indonesia".split()
-)
+COMMON = frozenset("password passw0rd qwerty 12345 sejuk polisi bhabin admin rahasia indonesia".split())
 DEMONSTRATION = "demo"  # exists in the demonstration's database alone
 _NAME = re.compile(r"[a-z][a-z0-9._-]{2,31}")
 # Source: OWASP Password Storage Cheat Sheet, argon2id with 19 MiB, two passes, one lane.
