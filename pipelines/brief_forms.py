@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from pipelines.brief import Brief, DesaLine, Estimate
 from pipelines.brief_pictures import picture, spark
 from pipelines.config import Settings
 from pipelines.ledger import STATE_WORDS
-from pipelines.wording import STATUS, THEMES, change, day, number
+from pipelines.wording import STATUS, THEMES, day, number, signed
 
 LONGEST_TEXT = 2500  # characters of a message that is still read on a phone
 
@@ -76,7 +75,7 @@ def place(estimate: Estimate) -> str:
     """
     if estimate.tension is None:
         return STATUS["no_data"]
-    moved = "" if estimate.rise is None or abs(estimate.rise) < 0.03 else f", {change(estimate.rise)} sepekan"
+    moved = "" if estimate.rise is None or abs(estimate.rise) < 0.03 else f", {signed(estimate.rise)} sepekan"
     return (
         f"{number(estimate.tension)} ({number(estimate.low)}–{number(estimate.high)}{moved}; {STATUS[estimate.status]})"
     )
@@ -129,13 +128,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"day": _day, "place": place}
+    environment.globals |= {"day": day, "place": place}
     environment.filters |= {"theme": THEMES.__getitem__, "web": web_address}
     return environment
-
-
-def _day(value: date | str, weekday: bool = False) -> str:
-    return day(date.fromisoformat(value) if isinstance(value, str) else value, weekday)
 
 
 def _time(brief: Brief, zone: ZoneInfo) -> str:

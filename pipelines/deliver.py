@@ -249,7 +249,7 @@ def _counts(store: Store) -> dict[str, int]:
 
 def alert_text(row: Row, links: Sequence[Row], region: str) -> str:
     """Return an alert as a message: what changed, how surprising, what is not known, and how to answer."""
-    first, last = (day(date.fromisoformat(row[name])) for name in ("first_day", "last_day"))
+    first, last = (day(row[name]) for name in ("first_day", "last_day"))
     seen = "" if row["seen"] is None else f"; terlihat {number(row['seen'], 0)}, biasanya {number(row['expected'], 1)}"
     lines = [
         f"{row['place']}, {region}: {row['words']}.",

@@ -1,10 +1,13 @@
-"""Numbers, days and subjects as they are written in Bahasa Indonesia."""
+"""Numbers, days and subjects as they are written: in Bahasa Indonesia, numbers and days in English too."""
 
 from __future__ import annotations
 
 from datetime import date
 
-MONTHS = "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split()
+MONTHS = {
+    "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split(),
+    "en": "January February March April May June July August September October November December".split(),
+}
 DAYS = "Senin Selasa Rabu Kamis Jumat Sabtu Minggu".split()
 STATUS = {"enough": "cukup data", "estimated": "diperkirakan", "no_data": "tidak ada data"}
 VOICES = {"press": "pers", "official": "resmi", "public": "warga"}
@@ -31,29 +34,42 @@ TOPICS = {
 }
 
 
-def number(value: float | None, places: int = 2) -> str:
-    """Return a number with a decimal comma; a dash where there is none.
+def number(value: float | None, places: int = 2, lang: str = "id") -> str:
+    """Return a number with the language's decimal mark; a dash where there is none.
 
-    >>> number(0.314), number(None)
-    ('0,31', '–')
+    >>> number(0.314), number(None), number(0.5, lang="en")
+    ('0,31', '–', '0.50')
     """
-    return "–" if value is None or value != value else f"{value:.{places}f}".replace(".", ",")
+    if value is None or value != value:
+        return "–"
+    text = f"{value:.{places}f}"
+    return text if lang == "en" else text.replace(".", ",")
 
 
-def change(value: float) -> str:
+def signed(value: float, lang: str = "id") -> str:
     """Return a difference with its sign.
 
-    >>> change(0.05), change(-0.2)
+    >>> signed(0.05), signed(-0.2)
     ('+0,05', '−0,20')
     """
-    return ("+" if value >= 0 else "−") + number(abs(value))
+    return ("+" if value >= 0 else "−") + number(abs(value), lang=lang)
 
 
-def day(value: date, weekday: bool = False) -> str:
+def percent(value: float | None) -> str:
+    """Return a share in percent.
+
+    >>> percent(0.9), percent(None)
+    ('90 %', '–')
+    """
+    return "–" if value is None else f"{value * 100:.0f} %"
+
+
+def day(value: date | str, lang: str = "id", weekday: bool = False) -> str:
     """Return a day in words.
 
-    >>> day(date(2025, 5, 24), weekday=True)
-    'Sabtu, 24 Mei 2025'
+    >>> day("2025-05-24", weekday=True), day(date(2025, 5, 24), "en")
+    ('Sabtu, 24 Mei 2025', '24 May 2025')
     """
-    words = f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+    value = date.fromisoformat(value) if isinstance(value, str) else value
+    words = f"{value.day} {MONTHS[lang][value.month - 1]} {value.year}"
     return f"{DAYS[value.weekday()]}, {words}" if weekday else words

@@ -9,9 +9,9 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Request, Response
 from markupsafe import Markup
 
+from analysis.tension import nearest_level
 from analysis.trends import SINGLE
 from dashboard.access import User, allow
-from dashboard.formats import level_of, number
 from dashboard.places import Places, places_of
 from dashboard.remembered import Remembered
 from dashboard.rendering import language
@@ -23,6 +23,7 @@ from pipelines.boundaries import LABEL, boundaries_stamp, load_boundaries
 from pipelines.config import Settings
 from pipelines.map import MapDesa, MapWords, draw_map
 from pipelines.store import Row, Store
+from pipelines.wording import number
 
 router = APIRouter(lifespan=few_threads)
 VOICES = {"semua": "all", "pers": "press", "resmi": "official", "warga": "public"}
@@ -112,7 +113,7 @@ def _rows(today: pd.DataFrame, places: Places) -> list[Row]:
                 "kecamatan": kecamatan,
             }
             figures = {name: r[name] for name in ("status", "tension", "low", "high")}
-            more = {"level": level_of(r["tension"]), "stories": int(r["n7"]), "single": r["note"] == SINGLE}
+            more = {"level": nearest_level(r["tension"]), "stories": int(r["n7"]), "single": r["note"] == SINGLE}
             rows.append(facts | figures | more)
     return sorted(rows, key=lambda r: (STATUSES.index(r["status"]), _order(r), r["name"]))
 

@@ -11,9 +11,9 @@ import pandas as pd
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from markupsafe import Markup
 
+from analysis.tension import nearest_level
 from dashboard import trend
 from dashboard.access import Role, User, allow
-from dashboard.formats import level_of
 from dashboard.places import Places, places_of
 from dashboard.remembered import Remembered
 from dashboard.rendering import language
@@ -189,7 +189,7 @@ def _records(table: pd.DataFrame) -> list[Row]:
 
 
 def _row(row: Row) -> Row:
-    return row | {"level": level_of(row["tension"])}
+    return row | {"level": nearest_level(row["tension"])}
 
 
 def _gap(today: dict[str, Row]) -> float | None:
