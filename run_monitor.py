@@ -824,6 +824,22 @@ def corrections_decide(ctx: click.Context, number: int, approve: bool, who: str)
     click.echo(f"correction {number} {row['state']}")
 
 
+@corrections.command("clarify")
+@click.argument("rumour")
+@click.argument("clarification")
+@click.option("--reason", required=True)
+@click.option("--by", "who", required=True)
+@click.pass_context
+def corrections_clarify(ctx: click.Context, rumour: str, clarification: str, reason: str, who: str) -> None:
+    """Link the address of a RUMOUR to that of its CLARIFICATION, shown beside it from now on."""
+    from pipelines.corrections import clarify
+    from pipelines.store import Store, utc_now
+
+    with Store(_settings(ctx).database) as store:
+        clarify(store, rumour, clarification, reason, who, utc_now())
+    click.echo("linked")
+
+
 @corrections.command("takedown")
 @click.argument("url")
 @click.option("--reason", required=True)

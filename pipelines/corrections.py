@@ -167,6 +167,30 @@ def _put_level(store: Store, story_id: str, level: int) -> None:
     )
 
 
+# -- clarification --------------------------------------------------------------------------------
+
+
+def clarify(store: Store, rumour: str, clarification: str, reason: str, who: str, now: datetime) -> None:
+    """Link a rumour to the story that clarifies it, by their addresses; it is shown beside it from now on.
+
+    The rumour keeps its level, for the scale labels what was said; its days are built again.
+    Raises: CorrectionRefused where an address is not known or both are one story, StorageError.
+    """
+    names = {address: document_id(address) for address in (rumour, clarification)}
+    known = store.documents_known(list(names.values()))
+    for address, name in names.items():
+        if name not in known:
+            raise CorrectionRefused(f"tidak ada dokumen dengan alamat {canonical_url(address)}")
+    story, other = (str(known[names[address]]["story_id"]) for address in (rumour, clarification))
+    if story == other:
+        raise CorrectionRefused("keduanya satu berita yang sama")
+    link = {"story_id": story, "clarified_by": other, "reason": reason, "at": now.isoformat(), "who": who}
+    with store.transaction():
+        store.upsert("clarifications", [link], ("story_id", "clarified_by"))
+        _ask_rebuild(store, [story, other], now)
+        record(store, "clarification linked", {"story": story, "clarified_by": other}, now, who)
+
+
 # -- takedown -------------------------------------------------------------------------------------
 
 
@@ -193,7 +217,7 @@ def take_down(settings: Settings, store: Store, url: str, reason: str, who: str,
         if store.rows("SELECT 1 FROM documents WHERE story_id = :id", {"id": story}):
             store.refresh_stories([story])
         else:
-            for table in ("places", "locations", "scores", "stories"):
+            for table in ("clarifications", "places", "locations", "scores", "stories"):
                 store.db.execute(f"DELETE FROM {table} WHERE story_id = ?", [story])  # noqa: S608 (constants)
         record(store, "taken down", {"document": name, "reason": reason}, now, who)
     _clear_spool(settings, canonical_url(url))

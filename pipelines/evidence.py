@@ -36,6 +36,21 @@ def links(store: Store, name: str) -> list[Row]:
     return [{k: p[k] for k in ("source", "published", "url")} for p in kept if p["voice"] != "public" and p["url"]]
 
 
+def clarifications(store: Store, story_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return what clarifies each of these stories: title, url, source, published; never a resident's post."""
+    rows = store.rows(
+        """SELECT k.story_id, d.title, d.url, d.published, coalesce(o.name, d.source_id) AS source
+           FROM clarifications k JOIN stories s ON s.story_id = k.clarified_by
+           JOIN documents d ON d.document_id = s.origin_id LEFT JOIN sources o ON o.source_id = d.source_id
+           WHERE k.story_id IN (SELECT value FROM json_each(:ids)) AND d.voice <> 'public' ORDER BY d.published""",
+        {"ids": json.dumps(list(story_ids))},
+    )
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.pop("story_id"), []).append(row)
+    return found
+
+
 def purge(store: Store, before: datetime) -> int:
     """Remove the texts of evidence published before a time, and all of a resident's post; return the alerts changed."""
     old = before.isoformat()

@@ -18,7 +18,7 @@ import pandas as pd
 from analysis.alerts import REFRACTORY, Alert, refractory
 from analysis.errors import MonitorError
 from pipelines.audit import record
-from pipelines.evidence import pieces
+from pipelines.evidence import clarifications, pieces
 from pipelines.store import Row, Store
 
 AFTER = {  # the states from which a state may be reached
@@ -216,12 +216,13 @@ def steps(store: Store, name: str) -> list[Row]:
 def read_evidence(store: Store, name: str, who: str, now: datetime) -> list[Row]:
     """Return an alert's evidence and enter the reading in the audit log.
 
-    Returns: title, url, source, voice, published, copies, tension, sentences, most tense first.
+    Returns: title, url, source, voice, published, copies, tension, sentences, and what clarifies it, most tense first.
     """
     found = alert(store, name)["alert_id"]
     record(store, "read evidence", {"alert": found}, now, who)
     rows: list[Row] = json.loads(_by_id(store, [found])[0]["evidence"])
-    return rows
+    beside = clarifications(store, [row["story_id"] for row in rows])
+    return [row | {"clarified": beside.get(row["story_id"], [])} for row in rows]
 
 
 def figures(store: Store, since: date | None = None) -> Figures:

@@ -384,3 +384,18 @@ def m005_corrections(db: Database) -> None:
 )""",
     ):
         db.execute(statement)
+
+
+@schema()
+def m007_clarifications(db: Database) -> None:
+    """Create the links from a rumour to the story that clarifies it."""
+    db.execute(
+        """CREATE TABLE clarifications (
+  story_id TEXT NOT NULL,       -- the rumour; its level stays what was said, as the scale asks
+  clarified_by TEXT NOT NULL,   -- the story that denies or explains it
+  reason TEXT NOT NULL,
+  at TEXT NOT NULL,
+  who TEXT NOT NULL,
+  PRIMARY KEY (story_id, clarified_by)
+)"""
+    )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pipelines.audit import record
 from pipelines.config import Settings
+from pipelines.evidence import clarifications
 from pipelines.store import Row, Store
 
 SENTENCES, LONGEST = 3, 400  # sentences of a story that are shown, and characters of one
@@ -30,7 +31,7 @@ def read_place(
 
     Args: store: open for writing; level: desa, kecamatan or kabupaten.
     Returns: story_id, day, published, voice, source, title, url (None unless http), copies, tension, level, act,
-        themes, confidence, reason, mentions (span, rule, role, field) and sentences ({text, tension}).
+        themes, confidence, reason, mentions (span, rule, role, field), sentences ({text, tension}), clarified.
     """
     record(store, "read evidence", {"place": code, "since": since, "until": until}, now, who)
     rows = store.rows(
@@ -59,7 +60,8 @@ def read_place(
             "most": MOST,
         },
     )
-    return [_story(row, code) for row in rows]
+    beside = clarifications(store, [row["story_id"] for row in rows])
+    return [_story(row, code) | {"clarified": beside.get(row["story_id"], [])} for row in rows]
 
 
 def _story(row: Row, code: str) -> Row:

@@ -67,6 +67,8 @@ def show_alert(
         console.print(Text(f"{piece['source']}, {when}, {piece['copies']} salinan  {piece['url']}"), soft_wrap=True)
         for sentence in piece["sentences"]:
             console.print(Text(f"  “{sentence}”"), soft_wrap=True)
+        for other in piece["clarified"]:
+            console.print(Text(f"  Klarifikasi: {other['title']} ({other['source']}) {other['url']}"), soft_wrap=True)
     console.print("\nLangkah")
     for step in steps:
         note = f": {step['note']}" if step["note"] else ""

@@ -16,6 +16,7 @@ from pipelines import corrections, history
 from pipelines.config import PROJECT, Settings, load_settings
 from pipelines.corrections import CorrectionRefused
 from pipelines.monitor import recorded_run
+from pipelines.place_evidence import read_place
 from pipelines.process import process
 from pipelines.store import Store
 from pipelines.tables import build_tables
@@ -138,6 +139,21 @@ def test_what_was_taken_down_is_gone_everywhere_and_not_taken_in_again(settings:
     assert places(store) == {PAYUNG}
     assert tension(store) < before
     assert [row["reason"] for row in store.rows("SELECT reason FROM rejects")] == ["taken down"]
+
+
+def test_a_clarification_stands_beside_its_rumour_whose_level_stays(settings: Settings, store: Store) -> None:
+    before = corrections.said(store, story(store, KARANGSEJUK))
+    urls = ("https://kabar.invalid/1", "https://kabar.invalid/3")
+    corrections.clarify(store, *urls, "polisi meluruskan", "Sari", LATER)
+    assert corrections.rebuild_since(store) == NOW.date()
+    run(settings, store, "r2", LATER)
+    assert corrections.said(store, story(store, KARANGSEJUK)) == before
+    rows = read_place(settings, store, "desa", KARANGSEJUK, NOW.date(), NOW.date(), "Sari", LATER)
+    assert [other["url"] for row in rows for other in row["clarified"]] == [urls[1]]
+    with pytest.raises(CorrectionRefused, match="satu berita yang sama"):
+        corrections.clarify(store, urls[0], "https://suara.invalid/2", "x", "Sari", LATER)
+    with pytest.raises(CorrectionRefused, match="tidak ada dokumen"):
+        corrections.clarify(store, urls[0], "https://lain.invalid/1", "x", "Sari", LATER)
 
 
 def test_by_command(settings: Settings, store: Store) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from apprise.plugins.telegram import NotifyTelegram
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -181,6 +184,38 @@ def test_an_alert_arrives_by_a_real_mail_server(tmp_path: Path, store: Store) ->
     assert outcome.sent == 1
     assert b"Peringatan" in letters[0]
     assert b"kanit@contoh.invalid" in letters[0]
+
+
+TELEGRAM = os.environ.get("TELEGRAM_TEST_API", "")  # folder of the npm package telegram-test-api
+EMULATOR = """
+const Server = require(process.argv[1]); const server = new Server({port: Number(process.argv[2])});
+server.start().then(() => console.log('ready'));
+process.stdin.on('data', () => console.log(JSON.stringify(server.storage.botMessages.map((m) => m.message))));
+"""
+
+
+@pytest.mark.skipif(not TELEGRAM, reason="TELEGRAM_TEST_API names no folder of the npm package telegram-test-api")
+def test_an_alert_arrives_at_a_telegram_server(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # The plugin knows one host; its address alone is changed, everything else is the plugin's own.
+    monkeypatch.setattr(NotifyTelegram, "notify_url", f"http://127.0.0.1:{port}/bot")
+    command = ["node", "-e", EMULATOR, TELEGRAM, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as emulator:
+        try:
+            assert emulator.stdin is not None
+            assert emulator.stdout is not None
+            assert emulator.stdout.readline().strip() == "ready"
+            channels = {"SEJUK_SECRET_KANIT": "tgram://123456789:abcdefg_hijklmnop/4711"}
+            outcome = deliver.deliver(settings(tmp_path, KANIT), confirmed(store), NOON, channels)
+            emulator.stdin.write("x\n")
+            emulator.stdin.flush()
+            (message,) = json.loads(emulator.stdout.readline())
+        finally:
+            emulator.kill()
+    assert outcome.sent == 1
+    assert str(message["chat_id"]) == "4711"
+    assert "10 laporan tegang" in message["text"]
 
 
 @pytest.mark.parametrize(
