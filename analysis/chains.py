@@ -10,7 +10,7 @@ from analysis.cues import DESA, DUSUN, KABUPATEN, KECAMATAN
 from analysis.mentions import Found
 
 _LONGEST_GAP = 45  # characters between two names of one chain
-PASSED_ON = ("resident", "home", "comparison", "arrest", "direction", "dateline", "organisation", "person")
+PASSED_ON = ("resident", "home", "comparison", "arrest", "direction", "dateline", "organisation", "person", "office")
 _LIST = frozenset({"dan", "serta", "hingga", "atau", "maupun", "juga", "sampai", "n"})
 _LINK = (
     (DESA | KECAMATAN | KABUPATEN | DUSUN | _LIST)
@@ -34,9 +34,10 @@ def link(found: Sequence[Found], plain: str) -> None:
     for before, hit in itertools.pairwise(found):
         if hit.chain != before.chain:
             continue
+        hit.listed, hit.located = is_list(before, hit, plain), hit.located or before.located
         if hit.role == "event" and before.role in PASSED_ON:
             hit.role = before.role
-        if not hit.trigger and is_list(before, hit, plain):
+        if not hit.trigger and hit.listed:
             if before.trigger == "desa" and "desa" in hit.levels and not _its_parent(before, hit, plain):
                 hit.trigger = "desa"
             elif before.trigger == "kecamatan" and hit.levels & {"kecamatan", "elsewhere_kecamatan"}:
@@ -54,7 +55,9 @@ def _linked(before: Found, hit: Found, plain: str) -> bool:
         return False
     words = re.findall(r"[^\W\d_]+", gap)
     if not words:
-        return bool(gap.strip()) or hit.levels.isdisjoint({"desa", "landmark"})
+        return bool(gap.strip()) or fits(before, hit) or hit.levels.isdisjoint({"desa", "landmark"})
+    if "di" in words and not (fits(before, hit) or fits(hit, before) or "kabupaten" in before.levels):
+        return False  # "warga Gedong Tataan di Gadingrejo" are two places
     return all(word in _LINK for word in words)
 
 
@@ -95,9 +98,21 @@ def fits(hit: Found, parent: Found) -> bool:
 def region_of(hit: Found, chain: Sequence[Found]) -> str:
     """Return "own", "elsewhere" or "" by the kabupaten that a chain names: right of a name first, then left."""
     at = chain.index(hit)
-    for other in (*chain[at + 1 :], *reversed(chain[:at])):
+    for index in (*range(at + 1, len(chain)), *range(at - 1, -1, -1)):
+        other = chain[index]
+        if index < at and chain[index + 1].listed:
+            return ""  # "Pesawaran dan Kota Agung" does not put one into the other
         if "kabupaten" in other.levels:
             return "own"
         if "elsewhere_kabupaten" in other.levels and other.trigger != "desa":
             return "elsewhere"
     return ""
+
+
+def is_desa_before(hit: Found, chain: Sequence[Found]) -> bool:
+    """Tell whether the next name of a chain is a kecamatan that this name is a desa of: "Padang Cermin, Way Khilau"."""
+    at = chain.index(hit)
+    if hit.trigger == "kecamatan" or at + 1 == len(chain):
+        return False
+    after = chain[at + 1]
+    return after.trigger != "desa" and "kecamatan" in after.levels and fits(hit, after) and after.name != hit.name

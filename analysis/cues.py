@@ -8,7 +8,7 @@ _TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 _ABBREVIATED = frozenset("ds kec kab kp kel jl jln dsn dk lk gg prov kpg kades h hj dr ir no rt rw".split())
 _STOPS = frozenset(".!?;\n")
 
-DESA = frozenset("desa ds kampung kp kpg pekon kelurahan kel tiyuh kades lurah desanya".split())
+DESA = frozenset("desa ds dsa des kampung kp kpg pekon kelurahan kel tiyuh kades lurah desanya".split())
 KECAMATAN = frozenset("kecamatan kec camat kecamatannya".split())
 KABUPATEN = frozenset("kabupaten kab kota pemkab bupati".split())
 DUSUN = frozenset("dusun dsn dukuh lingkungan lk rt rw umbulan".split())
@@ -48,7 +48,9 @@ _BESIDE = {
         merantau rantau""",
     "resident": """
         warga penduduk warganya pemuda pemudi petani nelayan peternak pedagang siswa emak massa
-        masyarakat tokoh keluarga ibu anak pria wanita perempuan lelaki remaja pelajar buruh dari""",
+        masyarakat orang org wong jemaah jamaah rombongan kontingen kloter kesebelasan tim skuad pengantin guru
+        atlet santri honorer peziarah tokoh keluarga ibu anak pria wanita perempuan lelaki remaja pelajar buruh
+        dari""",
 }
 BESIDE = {word: role for role, words in _BESIDE.items() for word in words.split()}
 
@@ -60,7 +62,8 @@ _NEAR = {
     "home": """
         tinggal berdomisili beralamat bermukim berasal lahir dibesarkan kontrakan menetap bertempat""",
     "comparison": """
-        serupa sama mantan eks pernah dulu dahulu sebelumnya dibanding dibandingkan ketimbang belajar studi
+        kayak kyk kek kaya laksana kira serupa sama mantan eks pernah dulu dahulu sebelumnya dibanding
+        dibandingkan ketimbang belajar studi
         mencontoh berbeda lain dipindahkan pindah mutasi pindahan bertugas""",
 }
 NEAR = {word: role for role, words in _NEAR.items() for word in words.split()}
@@ -101,6 +104,21 @@ def trigger_of(before: list[str]) -> str:
     return TRIGGERS.get(word, "")
 
 
+def is_located(before: list[str]) -> bool:
+    """Tell whether the words before a place say that something is or happens there.
+
+    >>> is_located(["desa", "di"]), is_located(["klub"])
+    (True, False)
+    """
+    words = [word for word in before if word.isalnum()][:4]
+    for word in words:
+        if word in _IN:
+            return True
+        if word not in TRIGGERS and word not in _PASSED:
+            return False
+    return False
+
+
 def role_of(before: list[str], trigger: str) -> str:
     """Return the part a place plays by the words before its name, "event" where none speaks against it.
 
@@ -139,6 +157,7 @@ def role_of(before: list[str], trigger: str) -> str:
     return "event"
 
 
+_IN = frozenset({"di", "ke", "wilayah", "kawasan", "daerah"})
 _FORMER = frozenset({"mantan", "eks"})
 _HEADS = frozenset(
     "kepala sekretaris aparat aparatur perangkat pemerintah pemerintahan kantor balai bendahara ketua".split()

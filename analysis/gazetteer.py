@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from analysis.errors import GazetteerError
 
 _JOINS = (("way ", "wai "), ("gedong ", "gedung "), ("negeri ", "negri "))
+_SHORT = (("padang ", "pdg "), ("gedong ", "gdg "), ("negeri ", "ngr "), ("tanjung ", "tj "), ("gunung ", "gn "))
+COMMON = 3  # places elsewhere from which a name says little by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Gazetteer:
     kecamatan: dict[str, Kecamatan] = field(default_factory=dict)
     senses: dict[str, list[Sense]] = field(default_factory=dict)  # normal form -> senses
     risky: frozenset[str] = frozenset()  # names that are words, parties or persons too
-    namesakes: frozenset[str] = frozenset()  # names of desa elsewhere in Indonesia
+    namesakes: frozenset[str] = frozenset()  # names that three or more places elsewhere in Indonesia bear
 
     @classmethod
     def load(cls, folder: Path) -> Gazetteer:
@@ -115,8 +118,8 @@ class Gazetteer:
                 self._add(row["name"], Sense(f"elsewhere_{row['level']}", "", row["name"], row["kabupaten"]))
         for _, row in _rows(folder, "elsewhere.csv", ("name",), required=False):
             self._add(row["name"], Sense("elsewhere_kabupaten", "", row["name"], row["name"]))
-        names = [row["name"] for _, row in _rows(folder, "namesakes.csv", ("name",), required=False)]
-        self.namesakes = frozenset(normal(name) for name in names)
+        names = Counter(normal(row["name"]) for _, row in _rows(folder, "namesakes.csv", ("name",), required=False))
+        self.namesakes = frozenset(name for name, count in names.items() if count >= COMMON)
         ambiguous = _rows(folder, "ambiguity.csv", ("desa", "needs_trigger"), required=False)
         risky = [row["desa"] for _, row in ambiguous if row["needs_trigger"] == "yes"]
         self.risky = frozenset(normal(name) for name in risky)
@@ -145,6 +148,10 @@ def _forms(name: str) -> Iterator[str]:
     for a, b in _JOINS:
         forms |= {f.replace(a, b) for f in forms} | {f.replace(b, a) for f in forms}
     yield from forms
+    for full, short in _SHORT:
+        if name.startswith(full):
+            yield short + name.removeprefix(full)
+            yield f"{short} {name.removeprefix(full)}"  # "Gdg. Tataan": the full stop is read as a space
     for form in forms:
         if " " in form and len(form) >= 8:
             yield form.replace(" ", "")

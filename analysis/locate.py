@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,11 +17,12 @@ RULES = "2026-11"  # changed with the rules: stories located by others are locat
 EVENT = ("event", "implied")
 # Where no place of the event is said, what stands in for it, the best first.
 FALLBACKS = (("resident",), ("office",), ("dateline",))
+OTHER_KECAMATAN = "not a desa of the kecamatan beside it"
 ASIDE = ("home", "comparison", "arrest", "person", "ship", "organisation", "river", "road", "direction")
-_DATELINE = re.compile(r"[\s.,]*(?:\([^)]{2,40}\)\s*|[\w.]{3,25}(?:\.com|\.id|news)?\s*)?[-|:]")
+_DATELINE = re.compile(r"[\s.,]*(?:\([^)]{2,40}\)\s*|[\w. ]{3,25}\s*)?[-|:]")
 _CORRECTED = re.compile(
-    r"\b(?:ternyata|sebenarnya|sebetulnya|rupanya|melainkan|tkp(?:-?nya)?|lokasi(?:nya)? (?:kejadian )?(?:berada|ada)"
-    r"|masuk wilayah|wilayah hukum)\b[^.!?]{0,60}$"
+    r"\b(?:ternyata|aslinya|sebenarnya|sebetulnya|rupanya|melainkan|tkp(?:-?nya)?"
+    r"|lokasi(?:nya)? (?:kejadian )?(?:berada|ada)|masuk wilayah|wilayah hukum)\b[^.!?]{0,60}$"
 )
 
 
@@ -55,12 +57,15 @@ class Locator:
         found = [hit for each in fields for hit in self._read(each)]
         if not found:
             return Location(PlaceLevel.NONE, reason="no place of the region is named")
-        context = self._context(found, source_region == self.gazetteer.code)
-        for _, group in groupby(found, key=lambda hit: (hit.field, hit.chain)):
-            chain = list(group)
+        grouped = [list(group) for _, group in groupby(found, key=lambda hit: (hit.field, hit.chain))]
+        for chain in grouped:
+            for hit in chain:
+                self._resolve_area(hit, chain)
+        context = _context(found, source_region == self.gazetteer.code)
+        for chain in grouped:
             for hit in chain:
                 self._resolve(hit, chain, context)
-        self._settle_twins(found)
+        self._settle(found)
         return self._decide(found, {each.name: each.plain for each in fields})
 
     def _read(self, text: Field) -> list[Found]:
@@ -70,6 +75,7 @@ class Locator:
             before = cues.words_before(text.plain, hit.start)
             hit.trigger = cues.trigger_of(before)
             hit.role = cues.role_of(before, hit.trigger)
+            hit.located = cues.is_located(before)
         chains.link(found, text.plain)
         first = [hit for hit in found if hit.chain == 1 and not hit.trigger]
         if text.name == "text" and first and first[0].start < 25 and _DATELINE.match(text.plain, first[-1].end):
@@ -77,43 +83,47 @@ class Locator:
                 hit.role = "dateline"
         return found
 
-    def _context(self, found: Sequence[Found], own_source: bool) -> _Context:
-        said = [hit for hit in found if hit.role not in ("comparison", "person", "ship", "organisation")]
-        kecamatan = {
-            s.code
-            for hit in said
-            for s in hit.senses
-            if s.level == "kecamatan"
-            and (hit.trigger == "kecamatan" or ("desa" not in hit.levels and hit.capital and hit.trigger != "desa")
-                 or hit.role == "office")
-        }  # fmt: skip
-        for hit in said:  # "Kecamatan Kedondong, Kabupaten Demak"
-            if hit.trigger == "kecamatan" and "kecamatan" in hit.levels:
-                chain = [h for h in found if (h.field, h.chain) == (hit.field, hit.chain)]
-                if chains.region_of(hit, chain) == "elsewhere":
-                    kecamatan -= {s.code for s in hit.senses}
-        return _Context(
-            any("kabupaten" in hit.levels for hit in said),
-            any(_is_elsewhere(hit) for hit in said),
-            frozenset(kecamatan),
-            frozenset(s.code for hit in said for s in hit.senses if s.level == "landmark"),
-            own_source,
-        )
-
     # -- what a name means ------------------------------------------------------------------------
 
-    def _resolve(self, hit: Found, chain: Sequence[Found], context: _Context) -> None:
-        """Choose what one name means, with the rule that decided, or leave it open."""
-        if hit.trigger == "dusun" and hit is not chain[-1]:
-            hit.rule = "a hamlet; the desa that follows counts"
-        elif "kabupaten" in hit.levels:
+    def _resolve_area(self, hit: Found, chain: Sequence[Found]) -> None:
+        """Choose what a name of a kabupaten or kecamatan means; these are the context of the desa."""
+        if "kabupaten" in hit.levels:
             _choose(hit, "kabupaten", "name of the region", 0.95)
         elif "elsewhere_kabupaten" in hit.levels and hit.trigger not in ("desa", "kecamatan"):
             _choose_elsewhere(hit, "name of another kabupaten")
         elif chains.region_of(hit, chain) == "elsewhere" and not self._own_chain(hit, chain):
             _choose_elsewhere(hit, "another kabupaten is named with it")
         elif hit.trigger == "kecamatan" or ("kecamatan" in hit.levels and hit.trigger != "desa" and hit.capital):
-            self._resolve_kecamatan(hit, context)
+            self._resolve_kecamatan(hit, chain)
+
+    def _own_chain(self, hit: Found, chain: Sequence[Found]) -> bool:
+        """Tell whether the chain names a kecamatan of the region beside the name, nearer than the other kabupaten."""
+        parent = chains.parent_of(hit, chain)
+        return parent is not None and parent is not hit and chains.region_of(parent, chain) != "elsewhere"
+
+    def _resolve_kecamatan(self, hit: Found, chain: Sequence[Found]) -> None:
+        if chains.is_desa_before(hit, chain):
+            return
+        if "kecamatan" not in hit.levels:
+            if "elsewhere_kecamatan" in hit.levels:
+                _choose_elsewhere(hit, "kecamatan of another kabupaten")
+            return
+        at = chain.index(hit)
+        confirmed = any(chains.fits(other, hit) for other in chain[:at]) or chains.region_of(hit, chain) == "own"
+        if hit.trigger or hit.role == "office" or confirmed or hit.name not in self.gazetteer.risky:
+            _choose(hit, "kecamatan", "said to be a kecamatan" if hit.trigger else "name of a kecamatan", 0.92)
+        else:
+            hit.rule = "also a word or a place elsewhere"
+
+    def _resolve(self, hit: Found, chain: Sequence[Found], context: _Context) -> None:
+        """Choose what a name of a desa or landmark means, with the rule that decided, or leave it open."""
+        if hit.chosen:
+            return
+        if hit.trigger == "dusun" and hit is not chain[-1]:
+            hit.rule = "a hamlet; the desa that follows counts"
+        elif "kecamatan" in hit.levels and hit.trigger != "desa" and not chains.is_desa_before(hit, chain):
+            if context.region and not context.competing and hit.capital:
+                _choose(hit, "kecamatan", "the text speaks of the region", 0.85)
         elif "desa" in hit.levels:
             self._resolve_desa(hit, chain, context)
         elif "landmark" in hit.levels and (context.about or not context.competing):
@@ -121,24 +131,6 @@ class Locator:
             hit.role = "implied" if hit.role in ("event", "road", "river") else hit.role
         elif hit.trigger in ("desa", "kecamatan") or "elsewhere_kecamatan" in hit.levels:
             _choose_elsewhere(hit, "place outside the region")
-
-    def _own_chain(self, hit: Found, chain: Sequence[Found]) -> bool:
-        """Tell whether the chain names a kecamatan of the region beside the name, nearer than the other kabupaten."""
-        parent = chains.parent_of(hit, chain)
-        return parent is not None and parent is not hit and chains.region_of(parent, chain) != "elsewhere"
-
-    def _resolve_kecamatan(self, hit: Found, context: _Context) -> None:
-        if "kecamatan" not in hit.levels:
-            if "elsewhere_kecamatan" in hit.levels:
-                _choose_elsewhere(hit, "kecamatan of another kabupaten")
-            return
-        unsure = hit.name in self.gazetteer.risky and not hit.trigger and hit.role != "office"
-        if unsure and not context.region and len(context.kecamatan) < 2 and not context.own_source:
-            hit.rule = "also a word or a place elsewhere, and nothing speaks of the region"
-        elif context.competing and not context.region and not (len(context.kecamatan) > 1):
-            hit.rule = "the text speaks of another kabupaten"
-        else:
-            _choose(hit, "kecamatan", "said to be a kecamatan" if hit.trigger else "name of a kecamatan", 0.92)
 
     def _resolve_desa(self, hit: Found, chain: Sequence[Found], context: _Context) -> None:
         desa = [s for s in hit.senses if s.level == "desa"]
@@ -149,7 +141,7 @@ class Locator:
             if len(fitting) == 1:
                 _take(hit, fitting[0], "its kecamatan stands beside it", 0.97)
             elif codes:
-                hit.rule = "not a desa of the kecamatan beside it"
+                hit.rule = OTHER_KECAMATAN
             else:
                 _choose_elsewhere(hit, "a kecamatan of another kabupaten stands beside it")
             return
@@ -187,23 +179,25 @@ class Locator:
         else:
             hit.rule = "has namesakes elsewhere and nothing speaks of the region"
 
-    def _settle_twins(self, found: Sequence[Found]) -> None:
-        """Give an open shared name the kecamatan of the desa it is listed with, where these agree on one."""
+    def _settle(self, found: Sequence[Found]) -> None:
+        """Settle open names by the desa that are certain: a shared name, or a common word, listed or told with them."""
+        sure = [h for h in found if h.chosen and h.chosen.level == "desa" and h.role not in ASIDE]
+        told = Counter(code for code in {h.chosen.code: h.chosen.parent for h in sure if h.chosen}.values())
         for hit in found:
             desa = [s for s in hit.senses if s.level == "desa"]
-            if hit.chosen or len(desa) < 2 or not (hit.trigger or hit.capital) or hit.role in ASIDE:
+            if hit.chosen or not desa or hit.role in ASIDE or hit.rule == OTHER_KECAMATAN:
                 continue
-            beside = {
-                h.chosen.parent
-                for h in found
-                if h.chosen and h.chosen.level == "desa" and (h.field, h.chain) == (hit.field, hit.chain)
-            }
-            fitting = [s for s in desa if s.parent in beside]
-            same = {h.chosen.code for h in found if h.chosen and h.chosen.level == "desa" and h.name == hit.name}
-            if len(same) == 1:
+            beside = {h.chosen.parent for h in sure if h.chosen and (h.field, h.chain) == (hit.field, hit.chain)}
+            same = {h.chosen.code for h in sure if h.chosen and h.name == hit.name}
+            listed = [s for s in desa if s.parent in beside]
+            around = [s for s in desa if told[s.parent] >= 2]
+            proper = hit.trigger == "desa" or (hit.capital and any(map(str.islower, hit.raw)) and hit.start > 0)
+            if len(same) == 1 and proper:
                 _take(hit, next(s for s in desa if s.code in same), "resolved elsewhere in the text", 0.9)
-            elif len(fitting) == 1 and len(beside) == 1:
-                _take(hit, fitting[0], "listed with desa of one kecamatan", 0.85)
+            elif len(listed) == 1 and len(beside) == 1 and proper:
+                _take(hit, listed[0], "listed with desa of one kecamatan", 0.85)
+            elif len(desa) == 1 and len(around) == 1 and proper:
+                _take(hit, around[0], "told with other desa of its kecamatan", 0.85)
 
     # -- where the matter takes place -------------------------------------------------------------
 
@@ -213,6 +207,8 @@ class Locator:
             h for h in events if _outside(h) and _CORRECTED.search(plain[h.field], max(0, h.start - 90), h.start)
         ]
         events = corrected or events
+        if not corrected and (any(map(_fine, events)) or not any(map(_outside, events))):
+            events += [h for h in found if _fine(h) and h.role == "resident"]
         for roles in FALLBACKS:
             if any(_fine(h) or _outside(h) for h in events):
                 break
@@ -251,9 +247,14 @@ class Locator:
 
 
 def _outweighed(inside: Sequence[Found], outside: Sequence[Found]) -> bool:
-    """Tell whether the region is only named beside an event somewhere else: later, and never in one chain."""
+    """Tell whether the region is only named beside an event somewhere else, never in one chain with it.
+
+    So where the other place is said to be where something is and the region is not, or where it comes first.
+    """
     if not outside:
         return False
+    if any(h.located for h in outside) and not any(h.located for h in inside):
+        return True
     together = {(h.field, h.chain) for h in inside} & {(h.field, h.chain) for h in outside}
     return not together and min(map(_order, outside)) < min(map(_order, inside))
 
@@ -262,11 +263,17 @@ def _order(hit: Found) -> tuple[bool, int]:
     return hit.field != "title", hit.start
 
 
-def _is_elsewhere(hit: Found) -> bool:
-    """Tell whether a name says another kabupaten, or a kecamatan of one."""
-    if "elsewhere_kabupaten" in hit.levels:
-        return hit.trigger not in ("desa", "kecamatan", "dusun")
-    return "elsewhere_kecamatan" in hit.levels and hit.trigger == "kecamatan" and "kecamatan" not in hit.levels
+def _context(found: Sequence[Found], own_source: bool) -> _Context:
+    """Gather what the names of kabupaten, kecamatan and landmarks say of the whole text."""
+    said = [hit for hit in found if hit.role not in ("comparison", "person", "ship")]
+    area = [hit for hit in said if hit.chosen]
+    return _Context(
+        any(h.chosen.level == "kabupaten" for h in area if h.chosen),
+        any(_outside(hit) and hit.role in ("event", "road", "arrest", "river") for hit in area),
+        frozenset(h.chosen.code for h in area if h.chosen and h.chosen.level == "kecamatan"),
+        frozenset(s.code for hit in said for s in hit.senses if s.level == "landmark"),
+        own_source,
+    )
 
 
 def _fine(hit: Found) -> bool:

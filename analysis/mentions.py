@@ -26,8 +26,8 @@ _TEASER = re.compile(
 _TEASING = [f"{verb} juga" for verb in ("baca", "simak", "lihat")] + (
     "baca,berita terkait,berita lain,berita lainnya,artikel lain,artikel lainnya,terkini,terpopuler".split(",")
 )
-_TWO_WORDS = re.compile(r"(\w+)(?: \w+)?")
-_ANNOUNCING = "desa ds kampung kp pekon kelurahan kel kecamatan kec kabupaten kab kota".split()
+_TWO_WORDS = re.compile(r"(\w+)(?: (\w+)(?: \w+)?)?")
+_ANNOUNCING = "desa ds dsa kampung kp pekon kelurahan kel kecamatan kec kabupaten kab kota".split()
 _PLACE_FOLLOWS, _TEASER_FOLLOWS = "a place follows", "a teaser follows"
 _KABUPATEN = ("ten", "kab", "ota")  # how kabupaten, kab and kota end
 _Match = tuple[int, int, str, tuple[Sense, ...], frozenset[str], bool]  # start, end, name, senses, levels, misspelt
@@ -49,7 +49,9 @@ class Found:
     trigger: str = ""  # desa, kecamatan, kabupaten, dusun: what the words before it call it
     role: str = "event"
     levels: frozenset[str] = frozenset()
+    located: bool = False  # "in", "to": something is or happens there
     chain: int = -1  # names that say one place together share a number
+    listed: bool = False  # side by side with the name before it: "A dan B"
     chosen: Sense | None = None
     rule: str = "not decided"
     confidence: float = 0.0
@@ -135,7 +137,7 @@ class Names:
                 word = match.group(1)
                 sense = Sense("elsewhere_kabupaten", "", word, word)
                 found.append((at, at + len(word), word, (sense,), frozenset({sense.level}), False))
-            elif hit := self._misspelt(at, match.group(), match.group(1)):
+            elif hit := self._misspelt(at, match.group(), f"{match.group(1)} {match.group(2)}", match.group(1)):
                 found.append(hit)
         return found
 
