@@ -104,7 +104,8 @@ class Gazetteer:
             if row["desa_code"] not in self.desa:
                 raise GazetteerError("localities.csv", number, "desa_code", f"no desa {row['desa_code']}")
             parent = self.desa[row["desa_code"]].kecamatan_code
-            self._add(row["locality"], Sense("landmark", row["desa_code"], row["locality"], parent=parent))
+            for name in _split(row["locality"]):
+                self._add(name, Sense("landmark", row["desa_code"], name, parent=parent))
 
     def _read_elsewhere(self, folder: Path) -> None:
         for _, row in _rows(folder, "neighbours.csv", ("name", "level", "kabupaten"), required=False):
