@@ -101,7 +101,7 @@ def region_of(hit: Found, chain: Sequence[Found]) -> str:
     for index in (*range(at + 1, len(chain)), *range(at - 1, -1, -1)):
         other = chain[index]
         if index < at and chain[index + 1].listed:
-            return ""  # "Pesawaran dan Kota Agung" does not put one into the other
+            return ""  # "P dan A" does not put A into P
         if "kabupaten" in other.levels:
             return "own"
         if "elsewhere_kabupaten" in other.levels and other.trigger != "desa":
