@@ -53,7 +53,7 @@ class Locator:
 
         Args: source_region: code of the region a source writes about; weak evidence.
         """
-        fields = [read("title", title), read("text", text)]
+        fields = [read(name, content) for name, content in (("title", title), ("text", text)) if content]
         found = [hit for each in fields for hit in self._read(each)]
         if not found:
             return Location(PlaceLevel.NONE, reason="no place of the region is named")
@@ -181,6 +181,8 @@ class Locator:
 
     def _settle(self, found: Sequence[Found]) -> None:
         """Settle open names by the desa that are certain: a shared name, or a common word, listed or told with them."""
+        if all(hit.chosen or "desa" not in hit.levels for hit in found):
+            return
         sure = [h for h in found if h.chosen and h.chosen.level == "desa" and h.role not in ASIDE]
         told = Counter(code for code in {h.chosen.code: h.chosen.parent for h in sure if h.chosen}.values())
         for hit in found:

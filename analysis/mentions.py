@@ -105,7 +105,7 @@ class Names:
                 matches.append((end - 1 - entry[0], end - 1, *entry[1:], False))
         if not (matches or announced):
             return []
-        lower = not any(map(str.isupper, text.original[:400]))
+        lower = text.original[:400].islower()
         if announced:
             matches += self._unknown(text, padded, announced, {match[0] for match in matches}, lower)
         if not matches:
