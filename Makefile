@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: install demo test lint lock clean help
+.PHONY: install demo test notebooks lint lock clean help
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -33,6 +33,10 @@ test: $(VENV)/.test ## lint, types and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+notebooks: $(VENV)/.test ## run every notebook on the demonstration's data (after `make demo`); results in var/notebooks
+	mkdir -p var/notebooks
+	$(BIN)/jupyter-execute --timeout=300 --output=$(CURDIR)/var/notebooks/{notebook_name} notebooks/*.ipynb
 
 lint: $(VENV)/.test ## lint and types only
 	$(BIN)/ruff check .
