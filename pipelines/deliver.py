@@ -230,6 +230,13 @@ def receipts(store: Store, subject: str) -> list[Row]:
     )
 
 
+def purge(store: Store, before: datetime) -> int:
+    """Remove the words of messages made before a time that need no further attempt; the receipts stay."""
+    with store.transaction():
+        sql = "UPDATE deliveries SET body = '' WHERE body <> '' AND created_at < ? AND state IN ('sent', 'failed')"
+        return int(store.db.execute(sql, [before.isoformat()]).rowcount)
+
+
 def listed(store: Store, limit: int = 50) -> list[Row]:
     """Return the latest messages, failed ones first, without their text."""
     return store.rows(

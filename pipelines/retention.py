@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from pipelines import evidence
+from pipelines import deliver, evidence, users
 from pipelines.config import Settings
 from pipelines.process import COPY_WINDOW
 from pipelines.store import Store
@@ -19,7 +19,8 @@ def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
     """Remove what may no longer be kept.
 
     Texts and spool files older than `retention.raw_days` (and the titles and addresses of public posts);
-    author hashes of final days; fingerprints too old for a copy to be looked for.
+    the words of messages that were sent; ended sessions; author hashes of final days; fingerprints too old for a
+    copy to be looked for.
     Returns: counts of what was removed.
     """
     limit = now - timedelta(days=settings.retention.raw_days)
@@ -29,6 +30,8 @@ def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
         fingerprints_before=now - max(COPY_WINDOW, timedelta(days=settings.retention.raw_days)),
     )
     counts["evidence"] = evidence.purge(store, limit)
+    counts["messages"] = deliver.purge(store, limit)
+    counts["sessions"] = users.purge(store, now - FINAL_AFTER)
     counts["spool_files"] = 0
     done = store.taken_in()
     for path in settings.spool.glob("*/*.jsonl.gz"):

@@ -212,6 +212,14 @@ def seen(store: Store, secret: str, now: datetime) -> None:
         store.db.execute("UPDATE sessions SET last_seen = ? WHERE hash = ?", [now.isoformat(), _hashed(secret)])
 
 
+def purge(store: Store, before: datetime) -> int:
+    """Remove ended sessions and failed attempts from before a time; return how many rows."""
+    with store.transaction():
+        ended = store.db.execute("DELETE FROM sessions WHERE expires_at < ?", [before.isoformat()]).rowcount
+        failed = store.db.execute("DELETE FROM failed_logins WHERE at < ?", [before.isoformat()]).rowcount
+    return int(ended + failed)
+
+
 def check_password(store: Store, name: str, password: str) -> bool:
     """Tell whether this is the user's password (asked again before it is changed)."""
     row = _row(store, name)

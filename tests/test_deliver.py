@@ -121,6 +121,13 @@ def test_after_the_last_attempt_it_is_failed_and_says_why_without_the_secret(
     assert "rahasia" not in json.dumps(store.rows("SELECT * FROM deliveries"))
 
 
+def test_the_words_of_a_sent_message_go_with_age_and_its_receipt_stays(tmp_path: Path, store: Store, hook: Any) -> None:
+    run(settings(tmp_path, KANIT), confirmed(store), NOON, hook)
+    assert (deliver.purge(store, NOON), deliver.purge(store, NOON + timedelta(days=30))) == (0, 1)
+    assert deliver.receipts(store, NAME)[0]["state"] == "sent"
+    assert store.rows("SELECT body FROM deliveries") == [{"body": ""}]
+
+
 def test_a_missing_variable_is_named_and_tried_again(tmp_path: Path, store: Store) -> None:
     outcome = deliver.deliver(settings(tmp_path, KANIT), confirmed(store), NOON, {})
     assert outcome.waiting == 1
