@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 
 from analysis import chains, cues
@@ -310,9 +311,14 @@ _PLACE_LEVEL = {"desa": PlaceLevel.DESA, "landmark": PlaceLevel.DESA, "kecamatan
 
 def _mention(hit: Found) -> Mention:
     candidates = tuple(
-        Candidate(s.code, s.name if not s.kabupaten else f"{s.name}, {s.kabupaten}",
-                  _PLACE_LEVEL.get(s.level, PlaceLevel.ELSEWHERE), hit.confidence if s is hit.chosen else 0.0)
-        for s in hit.senses
-    )  # fmt: skip
+        [replace(_candidate(s), weight=hit.confidence) if s is hit.chosen else _candidate(s) for s in hit.senses]
+    )
     code = hit.chosen.code or None if hit.chosen else None
     return Mention(hit.raw, *hit.span, hit.field, candidates, code, hit.rule, hit.role)
+
+
+@lru_cache(maxsize=20_000)
+def _candidate(sense: Sense) -> Candidate:
+    """Return a sense as a candidate that was not taken."""
+    name = f"{sense.name}, {sense.kabupaten}" if sense.kabupaten else sense.name
+    return Candidate(sense.code, name, _PLACE_LEVEL.get(sense.level, PlaceLevel.ELSEWHERE), 0.0)

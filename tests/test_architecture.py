@@ -19,9 +19,11 @@ ALLOWED = {
     "crawlers": {"crawlers"},
     "pipelines": {"pipelines", "analysis"}
     | {f"crawlers.{name}" for name in ("items", "sources", "spool", "errors", "privacy")},
-    "run_monitor": {"pipelines", "analysis.errors", "analysis"},
+    "dashboard": {"dashboard", "pipelines", "analysis"},
+    "commands": {"commands", "dashboard", "pipelines", "analysis"},
+    "run_monitor": {"commands", "analysis.errors"},
 }
-ROOMS = ("analysis", "crawlers", "pipelines")
+ROOMS = ("analysis", "crawlers", "pipelines", "dashboard", "commands")
 
 
 def _imports(file: Path) -> set[str]:
