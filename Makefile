@@ -44,7 +44,7 @@ lint: $(VENV)/.test ## lint and types only
 
 lock: ## pin the dependencies of pyproject.toml with hashes (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements/runtime.txt
-	uv pip compile pyproject.toml --extra test --extra pdf --extra notebooks --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements/test.txt
+	uv pip compile pyproject.toml --extra test --extra pdf --extra notebooks --extra scale --extra explore --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements/test.txt
 
 clean: ## remove what was installed and made
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
