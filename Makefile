@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: install demo test notebooks lint lock clean help
+.PHONY: install demo demo-year test notebooks lint lock clean help
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -27,6 +27,11 @@ install: $(VENV)/.runtime ## make .venv with the run-time dependencies alone
 
 demo: install ## the whole chain on an invented region, served on loopback
 	$(BIN)/python run_monitor.py demo
+
+demo-year: install ## a simulated year of the invented region, with its long trends, alerts and visits, on the same page
+	rm -rf var/year
+	$(BIN)/python -m benchmarks.year var/year --region contoh
+	$(BIN)/python run_monitor.py --home var/year --region contoh serve
 
 test: $(VENV)/.test ## lint, types and every test
 	$(BIN)/ruff check .

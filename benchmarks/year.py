@@ -1,26 +1,28 @@
 """A synthetic year of a region: stories, sources, visits and alerts, for looking at the page and timing it.
 
-    python -m benchmarks.year FOLDER
+    python -m benchmarks.year FOLDER [--region contoh]
 
-Everything is invented: sentences from a vocabulary, levels from a random walk, some desa that rise at the end.
+Everything is invented: sentences from a vocabulary, counts and tension from the simulator, some desa that rise at the
+end. `make demo-year` serves it for an invented region.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from analysis.gazetteer import Gazetteer
 from analysis.records import THEMES
 from benchmarks.pipeline import WORDS
-from pipelines import ledger, visits
+from benchmarks.simulate import World, simulate
+from pipelines import ledger, users, visits
 from pipelines.config import Settings, load_settings
-from pipelines.store import Row, Store
+from pipelines.store import Row, Store, utc_now
 from pipelines.tables import build_tables
 
 NOW = datetime(2026, 3, 31, 5, 0, tzinfo=UTC)
@@ -57,26 +59,32 @@ def fill(settings: Settings, now: datetime = NOW, days: int = 365, stories_a_day
 def _stories(
     rng: random.Random, desa: list[str], today: date, days: int, a_day: int, gazetteer: Gazetteer
 ) -> Iterator[dict[str, Row]]:
-    weights = [1 / (1 + rank) ** 0.8 for rank in range(len(desa))]
-    hot = desa[8 : 8 + RISING]
-    number = 0
-    for back in range(days - 1, -1, -1):
-        day = today - timedelta(days=back)
-        places = rng.choices(desa, weights, k=rng.randint(a_day - 15, a_day + 15))
-        if back < 10:
-            places += rng.choices(hot, k=6)
-        for code in places:
-            number += 1
-            rise = back < 10 and code in hot
-            yield _story(rng, number, day, code, gazetteer.desa[code].name, rise)
+    """Yield what the simulator draws (counts, copies, late arrivals, a weekly cycle), and desa that rise at the end."""
+    kecamatan = len({place.kecamatan_code for place in gazetteer.desa.values()})
+    start = today - timedelta(days=days - 1)
+    drawn = simulate(7, World(desa=len(desa), kecamatan=kecamatan, days=days, stories=a_day, start=start)).stories
+    codes = dict(zip(sorted(drawn["desa_code"].unique()), desa, strict=False))
+    number = itertools.count(1)
+    for row in drawn.itertuples():
+        code, day = codes[str(row.desa_code)], date.fromisoformat(str(row.day))
+        name, delay = gazetteer.desa[code].name, (row.first_seen.date() - day).days
+        yield _story(rng, next(number), day, code, name, float(row.tension), min(delay, (today - day).days), row.copies)
+    for back, code in itertools.product(range(10), desa[8 : 8 + RISING]):
+        for _ in range(2):
+            level = rng.choices(range(5), (5, 10, 35, 40, 10))[0]
+            tension = min(1.0, max(0.0, level / 4 + rng.gauss(0, 0.06)))
+            day = today - timedelta(days=back)
+            yield _story(rng, next(number), day, code, gazetteer.desa[code].name, tension, 0, 1)
 
 
-def _story(rng: random.Random, number: int, day: date, code: str, name: str, rise: bool) -> dict[str, Row]:
+def _story(
+    rng: random.Random, number: int, day: date, code: str, name: str, tension: float, delay: int, copies: int
+) -> dict[str, Row]:
     key = f"{number:016x}"
     source = rng.choice(list(SOURCES))
-    level = rng.choices(range(5), (5, 10, 35, 40, 10) if rise else (62, 22, 11, 4, 1))[0]
-    tension = min(1.0, max(0.0, level / 4 + rng.gauss(0, 0.06)))
+    level = round(4 * tension)
     at = f"{day}T{rng.randrange(0, 5):02d}:{rng.randrange(60):02d}:00+00:00"
+    seen = f"{day + timedelta(days=delay)}{at[10:]}"
     sentences = [f"Warga Desa {name} {' '.join(rng.choices(WORDS, k=9))}.", f"{' '.join(rng.choices(WORDS, k=11))}."]
     text = " ".join(sentences)
     first, second = (0, len(sentences[0])), (len(sentences[0]) + 1, len(text))
@@ -88,13 +96,13 @@ def _story(rng: random.Random, number: int, day: date, code: str, name: str, ris
     return {
         "stories": {
             "story_id": key, "origin_id": key, "voice": SOURCES[source], "published": at, "day": day.isoformat(),
-            "first_seen": at, "copies": rng.randint(1, 4), "sources": 1, "authors": int(public), "content_hash": key,
+            "first_seen": seen, "copies": copies, "sources": 1, "authors": int(public), "content_hash": key,
         },
         "documents": {
             "document_id": key, "story_id": key, "source_id": source, "voice": SOURCES[source],
             "url": f"https://{source}.invalid/{number}", "title": "" if public else f"{name}: {sentences[1][:50]}",
             "text": text, "content_hash": key, "lang": "id", "published": at, "day": day.isoformat(),
-            "date_known": 1, "fetched_at": at, "first_seen": at,
+            "date_known": 1, "fetched_at": seen, "first_seen": seen,
             "author_hash": f"k:{rng.randrange(300)}" if public else None,
         },
         "locations": {
@@ -148,12 +156,18 @@ def _act(store: Store, rng: random.Random, desa: list[str], today: date, now: da
 
 
 def main() -> None:
-    """Fill a folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Fill a folder with a year that ends now, and make a user who may look at it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    fill(replace(load_settings(environment={}), home=folder.absolute()))
-    print(f"a synthetic year lies in {folder}")
+    parser.add_argument("--region", default="pesawaran", help="name under data/regions [default: pesawaran]")
+    given = parser.parse_args()
+    settings = load_settings(environment={}, home=given.folder.absolute(), region=given.region)
+    if settings.database.exists():
+        parser.error(f"{settings.database} exists already; remove it, or name another folder")
+    fill(settings, utc_now())
+    with Store(settings.database) as store:
+        password = users.for_demonstration(store, utc_now())
+    print(f"a synthetic year lies in {given.folder}; sign in as {users.DEMONSTRATION}, one-time password {password}")
 
 
 if __name__ == "__main__":
