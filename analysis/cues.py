@@ -104,14 +104,13 @@ def trigger_of(before: list[str]) -> str:
     return TRIGGERS.get(word, "")
 
 
-def is_located(before: list[str]) -> bool:
-    """Tell whether the words before a place say that something is or happens there.
+def is_located(words: list[str]) -> bool:
+    """Tell whether the words before a place, nearest first, say that something is or happens there.
 
     >>> is_located(["desa", "di"]), is_located(["klub"])
     (True, False)
     """
-    words = [word for word in before if word.isalnum()][:4]
-    for word in words:
+    for word in words[:4]:
         if word in _IN:
             return True
         if word not in TRIGGERS and word not in _PASSED:
@@ -119,15 +118,15 @@ def is_located(before: list[str]) -> bool:
     return False
 
 
-def role_of(before: list[str], trigger: str) -> str:
+def role_of(words: list[str], trigger: str) -> str:
     """Return the part a place plays by the words before its name, "event" where none speaks against it.
 
-    Args: before: as `words_before` gives them.
+    Args: words: as `words_before` gives them, without signs.
 
     >>> role_of(["desa", "asal", "pria"], "desa"), role_of(["polsek"], ""), role_of(["di", "ditangkap"], "")
     ('home', 'office', 'arrest')
     """
-    words = [word for word in before if word.isalnum()][:7]
+    words = words[:7]
     if not words:
         return "event"
     if not _FORMER.isdisjoint(words[:4]):

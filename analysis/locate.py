@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
@@ -74,9 +74,10 @@ class Locator:
         found = self._names.find(text)
         for hit in found:
             before = cues.words_before(text.plain, hit.start)
+            words = [word for word in before if word.isalnum()]
             hit.trigger = cues.trigger_of(before)
-            hit.role = cues.role_of(before, hit.trigger)
-            hit.located = cues.is_located(before)
+            hit.role = cues.role_of(words, hit.trigger)
+            hit.located = cues.is_located(words)
         chains.link(found, text.plain)
         first = [hit for hit in found if hit.chain == 1 and not hit.trigger]
         if text.name == "text" and first and first[0].start < 25 and _DATELINE.match(text.plain, first[-1].end):
@@ -310,15 +311,12 @@ _PLACE_LEVEL = {"desa": PlaceLevel.DESA, "landmark": PlaceLevel.DESA, "kecamatan
 
 
 def _mention(hit: Found) -> Mention:
-    candidates = tuple(
-        [replace(_candidate(s), weight=hit.confidence) if s is hit.chosen else _candidate(s) for s in hit.senses]
-    )
+    candidates = tuple([_candidate(sense, hit.confidence if sense is hit.chosen else 0.0) for sense in hit.senses])
     code = hit.chosen.code or None if hit.chosen else None
     return Mention(hit.raw, *hit.span, hit.field, candidates, code, hit.rule, hit.role)
 
 
 @lru_cache(maxsize=20_000)
-def _candidate(sense: Sense) -> Candidate:
-    """Return a sense as a candidate that was not taken."""
+def _candidate(sense: Sense, confidence: float) -> Candidate:
     name = f"{sense.name}, {sense.kabupaten}" if sense.kabupaten else sense.name
-    return Candidate(sense.code, name, _PLACE_LEVEL.get(sense.level, PlaceLevel.ELSEWHERE), 0.0)
+    return Candidate(sense.code, name, _PLACE_LEVEL.get(sense.level, PlaceLevel.ELSEWHERE), confidence)

@@ -114,14 +114,15 @@ class Names:
             text.teasers = [match.span() for match in _TEASER.finditer(text.plain)]
         matches.sort(key=lambda m: (m[0], -m[1]))
         found: list[Found] = []
+        past = 0
         for start, end, name, senses, levels, fuzzy in matches:
-            if (found and start < found[-1].end) or any(a <= start < b for a, b in text.teasers):
+            if start < past or (text.teasers and any(a <= start < b for a, b in text.teasers)):
                 continue
+            past = end
             span = (text.at[start], text.at[end - 1] + 1)
             raw = text.original[span[0] : span[1]]
             capital = lower or raw[0].isupper()
-            hit = Found(text.name, start, end, span, raw, name, senses, capital, fuzzy, levels=levels)
-            found.append(hit)
+            found.append(Found(text.name, start, end, span, raw, name, senses, capital, fuzzy, levels=levels))
         return found
 
     def _unknown(
