@@ -83,6 +83,7 @@ def run(ctx: click.Context) -> None:
 def crawl(ctx: click.Context, only: tuple[str, ...], since: Any) -> None:
     """Collect only: documents go to the spool."""
     from pipelines.collect import collect
+    from pipelines.grants import in_force
     from pipelines.monitor import new_run_id, recorded_run
     from pipelines.store import utc_now
 
@@ -90,7 +91,7 @@ def crawl(ctx: click.Context, only: tuple[str, ...], since: Any) -> None:
     with work(settings, "crawl") as store:
         run_id = new_run_id(utc_now())
         with recorded_run(store, "crawl", run_id) as summary, progress() as (on_line, _):
-            summary |= collect(settings, store, run_id, only, day_of(since), on_line)
+            summary |= collect(settings, store, in_force(settings, store), run_id, only, day_of(since), on_line)
         click.echo(json.dumps(summary))
 
 

@@ -1,4 +1,4 @@
-"""`sources`: what is declared, and who answers."""
+"""`sources`: what is declared, who answers, and who switched what on."""
 
 from __future__ import annotations
 
@@ -11,22 +11,56 @@ from commands.shared import settings_of
 
 @click.group()
 def sources() -> None:
-    """List or probe the declared sources."""
+    """List, probe, switch on or off the declared sources."""
 
 
 @sources.command("list")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def sources_list(ctx: click.Context, as_json: bool) -> None:
-    """List the sources with their voice and legal basis."""
-    from pipelines.collect import declared_sources, source_row
+    """List the sources with their voice and legal basis, as they are in force."""
+    from pipelines.collect import source_row
+    from pipelines.grants import effective_sources
     from pipelines.terminal import show_sources
 
-    declared = declared_sources(settings_of(ctx))
+    found = effective_sources(settings_of(ctx))
     if as_json:
-        click.echo(json.dumps([source_row(source) for source in declared]))
+        click.echo(json.dumps([source_row(source) for source in found]))
     else:
-        show_sources(declared)
+        show_sources(found)
+
+
+@sources.command("enable")
+@click.argument("source_id", metavar="ID")
+@click.option("--basis", required=True, help="Legal basis, as your legal department words it")
+@click.option("--purpose", required=True, help="What it is read for")
+@click.option("--by", "who", required=True, help="Who answers for it")
+@click.pass_context
+def sources_enable(ctx: click.Context, source_id: str, basis: str, purpose: str, who: str) -> None:
+    """Switch a source on from the next run; basis, purpose and name go to the audit log."""
+    from pipelines.grants import enable
+    from pipelines.store import Store, utc_now
+
+    settings = settings_of(ctx)
+    with Store(settings.database) as store:
+        source = enable(settings, store, source_id, basis, purpose, who, utc_now())
+    click.echo(f"{source.id} is on from the next run; basis: {source.basis}")
+
+
+@sources.command("disable")
+@click.argument("source_id", metavar="ID")
+@click.option("--by", "who", required=True)
+@click.option("--reason", default="", help="For the audit log")
+@click.pass_context
+def sources_disable(ctx: click.Context, source_id: str, who: str, reason: str) -> None:
+    """Switch a source off from the next run; what it gave stays until retention takes it."""
+    from pipelines.grants import disable
+    from pipelines.store import Store, utc_now
+
+    settings = settings_of(ctx)
+    with Store(settings.database) as store:
+        source = disable(settings, store, source_id, who, reason, utc_now())
+    click.echo(f"{source.id} is off from the next run")
 
 
 @sources.command("check")

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("scrapy", "twisted", "trafilatura", "readability", "htmldate", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        sources = load_sources(options.sources)
+        sources = _in_force(load_sources(options.sources), options.enabled)
         if options.command == "check":
             return _check(options, sources)
         return _crawl(options, sources)
@@ -40,6 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(error, 3 if "another crawl" in str(error) else 1)
     except (CrawlError, OSError) as error:
         return _say(error, 1)
+
+
+def _in_force(sources: tuple[Source, ...], enabled: str | None) -> tuple[Source, ...]:
+    """Return the sources with those enabled that the caller names, else as they are declared."""
+    if enabled is None:
+        return sources
+    ids = set(enabled.split(","))
+    return tuple(replace(source, enabled=source.id in ids) for source in sources)
 
 
 def _crawl(options: argparse.Namespace, sources: tuple[Source, ...]) -> int:
@@ -103,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
             "--allow-host", action="append", default=[], type=_host, metavar="HOST:PORT",
             help="a private or loopback host that may be read, such as 127.0.0.1:8000",
         )  # fmt: skip
+        command.add_argument("--enabled", help="ids of the sources that are on, with commas [default: as declared]")
         command.add_argument("--contact", default="", help="mail address told to the sites")
     crawl.add_argument("--state", type=Path, required=True, help="SQLite file of what was seen")
     crawl.add_argument("--spool", type=Path, required=True, help="folder for the documents")

@@ -54,7 +54,7 @@ def crawl(
 def _is_ready(visit: Visit) -> bool:
     paused = visit.run.state.paused_until(visit.source.id)
     if not visit.source.enabled:
-        visit.fail("is disabled; set enabled = true in its declaration")
+        visit.fail("is disabled; `sources enable` switches it on")
     elif paused and paused > visit.run.now():
         visit.fail(f"left alone until {paused.isoformat(timespec='minutes')}, as its host asked")
     return not visit.errors

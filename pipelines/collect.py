@@ -40,6 +40,7 @@ def declared_sources(settings: Settings) -> tuple[Source, ...]:
 def collect(
     settings: Settings,
     store: Store,
+    sources: Sequence[Source],
     run_id: str,
     only: Sequence[str] = (),
     since: date | None = None,
@@ -47,16 +48,20 @@ def collect(
 ) -> dict[str, int]:
     """Crawl the enabled sources into the spool; a source that fails is reported and stops nothing.
 
-    Args: only: ids of the sources to visit, enabled or not left out; on_line: called with each progress line.
+    Args:
+        sources: as they are in force (`grants.in_force`).
+        only: ids of the sources to visit; a disabled one is reported and not visited.
+        on_line: called with each progress line.
+
     Returns: counts over all sources. Raises: ConfigError (unknown source), MonitorError (crawler cannot run).
     """
-    sources = declared_sources(settings)
     unknown = set(only) - {source.id for source in sources}
     if unknown:
         raise ConfigError("sources", f"no source {', '.join(sorted(unknown))} in {settings.sources_file}")
     _make_folder(settings.home)
     summary_file = settings.home / f"crawl-{run_id}.json"
-    command = crawl_command(settings, summary_file, run_id, only, since)
+    enabled = [source.id for source in sources if source.enabled]
+    command = crawl_command(settings, summary_file, run_id, enabled, only, since)
     _run_crawler(command, _environment(settings), settings.crawl.timeout_minutes, on_line)
     summary = _read_summary(summary_file)
     rows = [_fetch_row(entry, summary, settings) for entry in summary["sources"]]
@@ -82,12 +87,20 @@ def check_sources(settings: Settings, as_json: bool) -> int:
     return subprocess.run(command + ["--json"] * as_json, cwd=PROJECT, check=False).returncode  # noqa: S603
 
 
-def crawl_command(settings: Settings, summary: Path, run_id: str, only: Sequence[str], since: date | None) -> list[str]:
+def crawl_command(
+    settings: Settings,
+    summary: Path,
+    run_id: str,
+    enabled: Sequence[str],
+    only: Sequence[str] = (),
+    since: date | None = None,
+) -> list[str]:
     """Return the command line of one crawl."""
     command = [sys.executable, "-m", "crawlers", "crawl", "--run-id", run_id]
     command += ["--sources", str(settings.sources_file), "--state", str(settings.crawl_state)]
     command += ["--spool", str(settings.spool), "--summary", str(summary)]
     command += ["--timezone", str(settings.timezone), "--author-salt-env", SALT_VARIABLE]
+    command += ["--enabled", ",".join(enabled)]
     if settings.crawl.contact:
         command += ["--contact", settings.crawl.contact]
     if only:
@@ -122,6 +135,8 @@ def _run_crawler(
             process.kill()
         raise
     finally:
+        if process.stderr:
+            process.stderr.close()
         signal.alarm(0)
         signal.signal(signal.SIGALRM, alarm)
     if code != 0:

@@ -77,9 +77,9 @@ def _region(settings: Settings) -> str:
 
 
 def _sources(settings: Settings) -> str:
-    from pipelines.collect import declared_sources
+    from pipelines.grants import effective_sources
 
-    declared = declared_sources(settings)
+    declared = effective_sources(settings)
     enabled = [source for source in declared if source.enabled]
     if not enabled:
         raise MonitorError(f"none of {len(declared)} sources is enabled in {settings.sources_file}")

@@ -399,3 +399,18 @@ def m007_clarifications(db: Database) -> None:
   PRIMARY KEY (story_id, clarified_by)
 )"""
     )
+
+
+@schema()
+def m010_source_grants(db: Database) -> None:
+    """Create who switched which source on or off; its history stands in the audit log."""
+    db.execute(
+        """CREATE TABLE source_grants (
+  source_id TEXT PRIMARY KEY,
+  basis TEXT NOT NULL,          -- legal basis, as whoever switched it on named it
+  purpose TEXT NOT NULL,
+  enabled INTEGER NOT NULL,
+  changed_at TEXT NOT NULL,
+  changed_by TEXT NOT NULL      -- staff
+)"""
+    )

@@ -23,6 +23,7 @@ from pipelines.brief_forms import to_text
 from pipelines.collect import collect, declared_sources
 from pipelines.config import Settings, load_settings
 from pipelines.deliver import deliver, queue_brief
+from pipelines.grants import in_force
 from pipelines.lock import one_run
 from pipelines.process import process
 from pipelines.retention import purge
@@ -69,7 +70,7 @@ def run_once(
     now = utc_now()
     run_id = new_run_id(now)
     with recorded_run(store, kind, run_id) as summary:
-        summary["crawl"] = collect(settings, store, run_id, only, since, on_line)
+        summary["crawl"] = collect(settings, store, in_force(settings, store), run_id, only, since, on_line)
         summary["process"] = process(settings, store, voices_of(settings), run_id, utc_now(), progress)
         summary["tables"] = build_tables(settings, store, summary["process"]["model"], run_id, utc_now())
     return summary

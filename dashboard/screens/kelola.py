@@ -11,7 +11,7 @@ from dashboard.access import Role, User, allow
 from dashboard.places import places_of
 from dashboard.showing import show
 from dashboard.stores import reading, writing
-from pipelines import audit, tokens, users
+from pipelines import audit, grants, tokens, users
 from pipelines.source_health import source_health
 
 router = APIRouter()
@@ -86,10 +86,12 @@ def _page(request: Request, error: str = "", status: int = 200, given: tuple[str
         entries = audit.latest(store)
         broken = audit.verify(store)
         sources = source_health(store, now)
+        granted = grants.listed(store)
         counts = store.counts()
     return show(
         request, "kelola.html", status, users=everyone, tokens=every_token, entries=entries, broken=broken,
-        sources=sources, counts=counts, error=error, given=given, roles=list(Role), now=now.isoformat(),
+        sources=sources, granted=granted, counts=counts, error=error, given=given, roles=list(Role),
+        now=now.isoformat(),
         kecamatan={code: k.name for code, k in places.kecamatan.items()}, retention=settings.retention.raw_days,
         k=settings.tables.k, two_person=settings.review.two_person,
     )  # fmt: skip

@@ -1,0 +1,96 @@
+"""Who switched a source on, on what legal basis and for what purpose; what is in force, and since when.
+
+The declaration says what a source is; a grant says whether it may be read. Its history is the audit log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from analysis.errors import MonitorError
+from crawlers.sources import Source
+from pipelines.audit import record
+from pipelines.collect import declared_sources, source_row
+from pipelines.config import Settings
+from pipelines.store import Row, Store
+
+
+class GrantRefused(MonitorError):  # noqa: N818 (an answer, not a fault)
+    """A source that cannot be switched on or off like this; says why."""
+
+
+def enable(
+    settings: Settings, store: Store, source_id: str, basis: str, purpose: str, who: str, now: datetime
+) -> Source:
+    """Switch a source on from the next run, with its legal basis and purpose; written to the audit log.
+
+    Raises: GrantRefused (unknown source, nothing said), ConfigError, StorageError.
+    """
+    source = _declared(settings, source_id)
+    for name, value in (("basis", basis), ("purpose", purpose), ("by", who)):
+        if not value.strip():
+            raise GrantRefused(f"--{name} must say something: it is what the audit log will show")
+    grant = {"basis": basis.strip(), "purpose": purpose.strip()}
+    return _write(store, source, grant | {"enabled": 1}, "source enabled", grant, who.strip(), now)
+
+
+def disable(settings: Settings, store: Store, source_id: str, who: str, reason: str, now: datetime) -> Source:
+    """Switch a source off from the next run; what it gave stays until retention takes it.
+
+    Raises: GrantRefused (unknown source), ConfigError, StorageError.
+    """
+    source = _declared(settings, source_id)
+    kept = listed(store).get(source_id, {"basis": source.basis, "purpose": ""})
+    grant = {"basis": kept["basis"], "purpose": kept["purpose"], "enabled": 0}
+    return _write(store, source, grant, "source disabled", {"reason": reason.strip()}, who.strip(), now)
+
+
+def in_force(settings: Settings, store: Store) -> tuple[Source, ...]:
+    """Return the sources as they are to be read: each as it was last switched, else as it is declared.
+
+    Raises: ConfigError, StorageError.
+    """
+    granted = listed(store)
+    return tuple(_granted_form(source, granted.get(source.id)) for source in declared_sources(settings))
+
+
+def effective_sources(settings: Settings) -> tuple[Source, ...]:
+    """Return the declared sources as they are in force, also before there is a database.
+
+    Raises: ConfigError, StorageError.
+    """
+    if not settings.database.is_file():
+        return declared_sources(settings)
+    with Store(settings.database, read_only=True) as store:
+        return in_force(settings, store)
+
+
+def listed(store: Store) -> dict[str, Row]:
+    """Return basis, purpose, enabled, changed_at and changed_by of each source that was ever switched, by its id."""
+    if "source_grants" not in store.db.table_names():  # read only, and written before there were grants
+        return {}
+    return {row["source_id"]: row for row in store.rows("SELECT * FROM source_grants")}
+
+
+def _granted_form(source: Source, grant: Row | None) -> Source:
+    if grant is None:
+        return source
+    return replace(source, enabled=bool(grant["enabled"]), basis=grant["basis"], enabled_by=grant["changed_by"])
+
+
+def _declared(settings: Settings, source_id: str) -> Source:
+    for source in declared_sources(settings):
+        if source.id == source_id:
+            return source
+    raise GrantRefused(f"no source {source_id} in {settings.sources_file}; `sources list` shows them")
+
+
+def _write(store: Store, source: Source, grant: Row, action: str, detail: Row, who: str, now: datetime) -> Source:
+    row = grant | {"source_id": source.id, "changed_at": now.isoformat(), "changed_by": who}
+    with store.transaction():
+        store.upsert("source_grants", [row], "source_id")
+        changed = _granted_form(source, row)
+        store.upsert("sources", [source_row(changed)], "source_id")
+        record(store, action, {"source": source.id, "kind": source.kind} | detail, now, who)
+    return changed
