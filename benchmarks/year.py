@@ -44,7 +44,7 @@ def fill(settings: Settings, now: datetime = NOW, days: int = 365, stories_a_day
     today = now.astimezone(settings.timezone).date()
     rows = list(_stories(rng, desa, today, days, stories_a_day, gazetteer))
     with Store(settings.database) as store:
-        _declare(store, rng, today, days)
+        _declare(store, rng, today, days, now)
         with store.transaction():
             for table, key in (
                 ("stories", "story_id"), ("documents", "document_id"), ("locations", "story_id"),
@@ -120,7 +120,7 @@ def _story(
     }  # fmt: skip
 
 
-def _declare(store: Store, rng: random.Random, today: date, days: int) -> None:
+def _declare(store: Store, rng: random.Random, today: date, days: int, now: datetime) -> None:
     sources = [
         {"source_id": name, "name": name.replace("-", " ").title(), "kind": "feed", "voice": voice,
          "address": f"https://{name}.invalid/feed", "basis": "rekaan", "enabled": 1, "verified": 1}
@@ -129,15 +129,16 @@ def _declare(store: Store, rng: random.Random, today: date, days: int) -> None:
     fetches = []
     for back in range(days):
         day = today - timedelta(days=back)
+        started = min(datetime(day.year, day.month, day.day, 4, tzinfo=UTC), now - timedelta(minutes=5))
         for name in SOURCES:
             ok = not (name == SILENT and back < 5) and rng.random() > 0.01
             fetches.append(
                 {"run_id": f"{day:%Y%m%d}", "source_id": name, "day": day.isoformat(),
-                 "started": f"{day}T04:00:00+00:00", "finished": f"{day}T04:01:00+00:00", "ok": int(ok),
-                 "requests": 5, "items": rng.randint(2, 9) if ok else 0, "unchanged": 0, "known": 3,
+                 "started": started.isoformat(), "finished": (started + timedelta(minutes=1)).isoformat(),
+                 "ok": int(ok), "requests": 5, "items": rng.randint(2, 9) if ok else 0, "unchanged": 0, "known": 3,
                  "robots_denied": int(name == "portal-e"), "bytes": 40_000, "rejected": '{"too_short": 1}',
                  "status": '{"200": 5}', "errors": "[]" if ok else '["tidak ada jawaban dalam 30 detik"]',
-                 "last_published": f"{day}T03:00:00+00:00" if ok else None}
+                 "last_published": (started - timedelta(hours=1)).isoformat() if ok else None}
             )  # fmt: skip
     store.save_fetches(sources, fetches)
 

@@ -24,10 +24,10 @@ def moment(text: str, zone: ZoneInfo, lang: str = "id") -> str:
 def span(hours: float) -> tuple[int, str]:
     """Return a length of time in the unit that is read most easily: minutes, hours or days.
 
-    >>> span(0.5), span(30), span(72)
-    ((30, 'minutes'), (30, 'hours'), (3, 'days'))
+    >>> span(0.5), span(30), span(72), span(-1)  # a clock that was set back
+    ((30, 'minutes'), (30, 'hours'), (3, 'days'), (0, 'minutes'))
     """
-    length = timedelta(hours=hours)
+    length = timedelta(hours=max(hours, 0))
     if length < timedelta(hours=2):
         return round(length / timedelta(minutes=1)), "minutes"
     if length < timedelta(hours=48):
@@ -36,17 +36,17 @@ def span(hours: float) -> tuple[int, str]:
 
 
 def writers(lang: str, zone: ZoneInfo, t: Callable[[str], str]) -> dict[str, Any]:
-    """Return what templates write numbers, days, times and the locator's rules with, in one language."""
+    """Return what templates write numbers, days, times and the codes of other parts with, in one language."""
 
     def ago(hours: float, length: bool = False) -> str:
         count, unit = span(hours)
         text = f"{count} {t('unit_' + unit)}"
         return text if length else f"{text} {t('unit_ago')}"
 
-    def rule(text: str) -> str:
+    def said(kind: str, text: str) -> str:
         try:
-            return t(f"rule_{text.replace(' ', '_')}")
-        except KeyError:  # a rule of the locator that has no words here yet
+            return t(f"{kind}_{text.replace(' ', '_').replace('-', '_')}")
+        except KeyError:  # a code of another part that has no words here yet
             return text
 
     return {
@@ -56,5 +56,5 @@ def writers(lang: str, zone: ZoneInfo, t: Callable[[str], str]) -> dict[str, Any
         "date": partial(day, lang=lang),
         "time": partial(moment, zone=zone, lang=lang),
         "ago": ago,
-        "rule": rule,
+        "said": said,
     }

@@ -11,8 +11,10 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from pipelines.store import Row
+from pipelines.wording import day as written
+from pipelines.wording import number
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 240, 34, 22, 8
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 240, 108, 22, 8
 VOICES = ("press", "official", "public")
 MANY = 12  # visits from which their lines are cut short, so that the trend stays in sight
 MISSING: Row = {"status": "no_data", "tension": None, "low": None, "high": None, "n": 0}
@@ -88,12 +90,21 @@ class Frame:
         return [piece for piece in pieces if piece]
 
 
-def draw(data: dict[str, Any], lines: Sequence[str], label: str, band: bool = False) -> Markup:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the picture says, in the reader's language."""
+
+    lang: str
+    label: str  # the whole picture
+    levels: Sequence[str]  # 0 to 4, beside their numbers
+
+
+def draw(data: dict[str, Any], lines: Sequence[str], words: Words, band: bool = False) -> Markup:
     """Draw lines of `series` as SVG; with `band` the 90 % interval, the stories, visits and alerts too."""
     if not data["days"]:
         return Markup()
     frame = Frame(data["days"])
-    parts = [_axes(frame)]
+    parts = [_axes(frame, words)]
     if band:
         parts += [_band(frame, data), _bars(frame, data["stories"])]
     parts += [_line(frame, data[name], f"line-{name}") for name in lines]
@@ -102,23 +113,26 @@ def draw(data: dict[str, Any], lines: Sequence[str], label: str, band: bool = Fa
         parts += [_mark(frame, visit["at"], "visit", visit["what"], foot) for visit in data["visits"]]
         parts += [_mark(frame, alert["at"], f"alert-{alert['tier']}", alert["what"]) for alert in data["alerts"]]
     return Markup('<svg class="trend" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, label, Markup("").join(parts)
+        WIDTH, HEIGHT, words.label, Markup("").join(parts)
     )
 
 
-def _axes(frame: Frame) -> Markup:
-    grid = "".join(
-        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - 8}" y1="{frame.y(v)}" y2="{frame.y(v)}"/>'
-        f'<text class="tick" x="{LEFT - 5}" y="{frame.y(v) + 4}" text-anchor="end">{v:.2f}</text>'
-        for v in (0.0, 0.25, 0.5, 0.75, 1.0)
+def _axes(frame: Frame, words: Words) -> Markup:
+    grid = (
+        Markup('<line class="grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>').format(LEFT, WIDTH - 8, frame.y(i / 4))
+        + Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{} {}</text>').format(
+            LEFT - 5, frame.y(i / 4) + 4, level, number(i / 4, lang=words.lang)
+        )
+        for i, level in enumerate(words.levels)
     )
     ends = ((frame.days[0], "start"), (frame.days[-1], "end"))
-    dates = "".join(
-        f'<text class="tick" x="{frame.x(day)}" y="{HEIGHT - 5}" text-anchor="{anchor}">'
-        f"{datetime.fromtimestamp(day, UTC):%Y-%m-%d}</text>"
-        for day, anchor in ends
+    dates = (
+        Markup('<text class="tick" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+            frame.x(at), HEIGHT - 5, anchor, written(datetime.fromtimestamp(at, UTC).date(), words.lang)
+        )
+        for at, anchor in ends
     )
-    return Markup(grid + dates)  # noqa: S704 (numbers and constants alone)
+    return Markup("").join((*grid, *dates))
 
 
 def _band(frame: Frame, data: dict[str, Any]) -> Markup:

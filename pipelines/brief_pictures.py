@@ -61,9 +61,9 @@ def spark(trend: Sequence[tuple[str, float | None, float | None, float | None]])
         f'<path d="M{left} {y(v)}H{width}" stroke="#d8d4ca"/><text x="0" y="{y(v) + 4}">{number(v, 1)}</text>'
         for v in (0.0, 0.5, 1.0)
     )
-    ends = f'<text x="{left}" y="{height - 4}">{trend[0][0]}</text>' if trend else ""
+    ends = f'<text x="{left}" y="{height - 4}">{day(trend[0][0])}</text>' if trend else ""
     if len(trend) > 1:
-        ends += f'<text x="{width}" y="{height - 4}" text-anchor="end">{trend[-1][0]}</text>'
+        ends += f'<text x="{width}" y="{height - 4}" text-anchor="end">{day(trend[-1][0])}</text>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="spark" viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="Ketegangan kabupaten {len(trend)} hari terakhir" font-size="11" '

@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 COLOURS = ("#e9f1f0", "#fbdca6", "#f6b26b", "#d9652b", "#8f1d14")
 NO_DATA = "#c3c7ca"
 INK = "#1d2327"
-TILE = 24  # units of the drawing
+TILE = 24  # units of the drawing at least; of a small region as much as fills the width
 NARROWEST = 320  # so that the legend fits beneath
 SPARE = 1.25  # cells for each desa, so that the outline can follow the land
 
@@ -108,13 +108,14 @@ def centroids(region: Path) -> dict[str, tuple[float, float]]:
 def _tiled(desa: Sequence[MapDesa]) -> tuple[dict[str, str], str, str, float, float]:
     cells = lay_out(tuple((d.code, d.lat, d.lon) for d in desa))
     kecamatan = {cells[d.code]: d.kecamatan for d in desa}
-    shapes = {d.code: f"M{cells[d.code][0] * TILE} {cells[d.code][1] * TILE}h{TILE}v{TILE}h{-TILE}z" for d in desa}
-    width = (max(column for column, _ in kecamatan) + 1) * TILE
-    height = (max(row for _, row in kecamatan) + 1) * TILE
+    columns, rows = (max(axis) + 1 for axis in zip(*kecamatan, strict=True))
+    tile = min(2 * TILE, max(TILE, NARROWEST // columns))
+    shapes = {d.code: f"M{cells[d.code][0] * tile} {cells[d.code][1] * tile}h{tile}v{tile}h{-tile}z" for d in desa}
+    width, height = columns * tile, rows * tile
     middle: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for (column, row), name in kecamatan.items():
-        middle[name].append(((column + 0.5) * TILE, (row + 0.5) * TILE))
-    return shapes, "".join(_edges(kecamatan)), _names(middle, width), width, height
+        middle[name].append(((column + 0.5) * tile, (row + 0.5) * tile))
+    return shapes, "".join(_edges(kecamatan, tile)), _names(middle, width), width, height
 
 
 @lru_cache(maxsize=8)
@@ -153,18 +154,18 @@ def _step(x: np.ndarray, y: np.ndarray, count: int) -> float:
         step *= 0.95
 
 
-def _edges(kecamatan: Mapping[tuple[int, int], str]) -> Iterator[str]:
+def _edges(kecamatan: Mapping[tuple[int, int], str], tile: int) -> Iterator[str]:
     """Yield the lines between tiles of different kecamatan, and around the region."""
     for (column, row), name in kecamatan.items():
-        x, y = column * TILE, row * TILE
+        x, y = column * tile, row * tile
         if kecamatan.get((column, row - 1)) != name:
-            yield f"M{x} {y}h{TILE}"
+            yield f"M{x} {y}h{tile}"
         if kecamatan.get((column - 1, row)) != name:
-            yield f"M{x} {y}v{TILE}"
+            yield f"M{x} {y}v{tile}"
         if (column, row + 1) not in kecamatan:
-            yield f"M{x} {y + TILE}h{TILE}"
+            yield f"M{x} {y + tile}h{tile}"
         if (column + 1, row) not in kecamatan:
-            yield f"M{x + TILE} {y}v{TILE}"
+            yield f"M{x + tile} {y}v{tile}"
 
 
 def _names(middle: Mapping[str, Sequence[tuple[float, float]]], width: float) -> str:

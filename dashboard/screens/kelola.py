@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
@@ -83,7 +84,7 @@ def _page(request: Request, error: str = "", status: int = 200, given: tuple[str
     places = places_of(settings.region)
     with reading(request) as store:
         everyone, every_token = users.listed(store, now), tokens.listed(store, now)
-        entries = audit.latest(store)
+        entries = [entry | {"detail": json.loads(entry["detail"])} for entry in audit.latest(store)]
         broken = audit.verify(store)
         sources = source_health(store, now)
         granted = grants.listed(store)

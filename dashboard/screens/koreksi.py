@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from analysis.gazetteer import Gazetteer
 from dashboard.access import Role, User, allow
 from dashboard.places import places_of
+from dashboard.rendering import words
 from dashboard.showing import show
 from dashboard.stores import reading, writing
 from pipelines import corrections
@@ -76,11 +77,17 @@ def propose(
         with writing(request) as store:
             _story(store, user, story)
             gazetteer, now = Gazetteer.load(settings.region), request.app.state.clock()
-            code = nilai.rpartition(" ")[2].strip("()") if jenis == "place" else nilai
-            corrections.propose(store, gazetteer, story, jenis, code, alasan, user.name, now)
+            value = _code(nilai) if jenis == "place" else nilai
+            corrections.propose(store, gazetteer, story, jenis, value, alasan, user.name, now)
     except corrections.CorrectionRefused as refused:
         return _form(request, user, story, str(refused), 400)
     return RedirectResponse("/koreksi", 303)
+
+
+def _code(given: str) -> str:
+    """Return the code that an option of the form ends with, or `elsewhere`."""
+    outside = given.strip() in words()["koreksi_luar"].values()
+    return "elsewhere" if outside else given.rpartition(" ")[2].strip("()")
 
 
 def _list(request: Request, user: User, error: str = "", status: int = 200) -> Response:

@@ -18,7 +18,7 @@ from dashboard.places import Places, places_of
 from dashboard.remembered import Remembered
 from dashboard.rendering import language
 from dashboard.screens.peta import DAYS, VOICES
-from dashboard.showing import part, show
+from dashboard.showing import part, show, words_in
 from dashboard.stores import reading, writing
 from pipelines import pages, place_evidence
 from pipelines.config import Settings
@@ -159,6 +159,8 @@ def _body(request: Request, settings: Settings, store: Store, places: Places, as
     read, name = _read(settings, store, asked), places.name(asked.code)
     SERIES.get((settings, asked), lambda: _json(read))  # the browser asks for them next
     rows, until = read.rows, asked.until
+    t = words_in(request)
+    drawn = trend.Words(language(request), name, [t(f"level_{level}") for level in range(5)])
     today = {row["voice"]: row for row in rows if row["day"] == until.isoformat()}
     context: dict[str, Any] = {
         "code": asked.code,
@@ -166,8 +168,9 @@ def _body(request: Request, settings: Settings, store: Store, places: Places, as
         "today": _row(today["all"]) if "all" in today else None,
         "span": asked.span,
         "spans": SPANS,
-        "trend": trend.draw(read.series, ("estimated", "enough"), name, band=True),
-        "voices_trend": trend.draw(read.series, trend.VOICES, name),
+        "trend": trend.draw(read.series, ("estimated", "enough"), drawn, band=True),
+        "levels": drawn.levels,
+        "voices_trend": trend.draw(read.series, trend.VOICES, drawn),
         "voices": [{"name": word} | _row(today[voice]) for word, voice in VOICES.items() if voice in today],
         "gap": _gap(today),
         "figures": [row for row in reversed(rows) if row["voice"] == "all"],

@@ -3,7 +3,9 @@
 (() => {
   document.documentElement.classList.add("js");
   const DAY = 86400000;
-  const shown = (slider) => new Date(Date.parse(slider.dataset.first) + slider.value * DAY).toISOString().slice(0, 10);
+  const english = document.documentElement.lang === "en";
+  const words = new Intl.DateTimeFormat(english ? "en-GB" : "id", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+  const shown = (slider) => words.format(Date.parse(slider.dataset.first) + slider.value * DAY);
 
   function tell(slider) {
     const day = shown(slider);
@@ -21,7 +23,7 @@
 
   document.addEventListener("click", (event) => {
     const desa = event.target.closest("#peta svg [data-code]");
-    if (desa && !event.target.closest("a")) location.assign(`/desa/${desa.dataset.code}`);
+    if (desa) location.assign(`/desa/${desa.dataset.code}`);
   });
 
   for (const [kind, on] of [["mouseover", true], ["mouseout", false], ["focusin", true], ["focusout", false]]) {

@@ -2,10 +2,14 @@
 "use strict";
 (() => {
   const MANY = 12; // visits from which their lines are cut short, so that the trend stays in sight
+  const ROOMY = 640; // pixels from which the levels are written beside their numbers
+  const english = document.documentElement.lang === "en";
+  const writer = (more) => new Intl.DateTimeFormat(english ? "en-GB" : "id", { day: "numeric", timeZone: "UTC", ...more });
+  const [long, short] = [writer({ month: "long", year: "numeric" }), writer({ month: "short" })];
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || "#555";
-  const percent = (value) => (value === null || value === undefined ? "–" : value.toFixed(2).replace(".", ","));
-  const line = (label, stroke, more) => ({ label, stroke, width: 2, spanGaps: false, points: { show: false }, value: (_, v) => percent(v), ...more });
-  const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
+  const number = (value) => (value === null || value === undefined ? "–" : english ? value.toFixed(2) : value.toFixed(2).replace(".", ","));
+  const line = (label, stroke, more) => ({ label, stroke, width: 2, spanGaps: false, points: { show: false }, value: (_, v) => number(v), ...more });
+  const day = (form) => (seconds) => form.format(new Date(seconds * 1000));
 
   function marks(data) {
     const styles = { visit: color("--visit"), merah: color("--merah"), kuning: color("--kuning") };
@@ -28,13 +32,18 @@
   }
 
   function options(box, series, bands, hooks, scales, axes) {
+    const words = box.clientWidth < ROOMY ? [] : box.dataset.levels.split("|");
+    const level = (v) => (words.length ? `${words[v * 4]} ${number(v)}` : number(v));
+    const read = { ready: [(u) => u.setLegend({ idx: u.data[0].length - 1 })] }; // the latest day until another is pointed at
     return {
-      width: box.clientWidth, height: 260, series: [{ label: box.dataset.day, value: (_, v) => (v ? day(v) : "–") }, ...series],
-      bands, hooks, cursor: { drag: { x: true, y: false } }, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
+      width: box.clientWidth, height: 260, bands, hooks: { ...hooks, ...read }, cursor: { drag: { x: true, y: false } },
+      series: [{ label: box.dataset.day, value: (_, v) => (v ? day(long)(v) : "–") }, ...series],
+      legend: { markers: { show: false } }, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"),
       scales: { y: { range: [0, 1] }, ...scales },
       axes: [
-        { stroke: color("--ink"), values: (_, ticks) => ticks.map(day), space: 90 },
-        { stroke: color("--ink"), values: (_, ticks) => ticks.map((v) => v.toFixed(2).replace(".", ",")) },
+        { stroke: color("--ink"), values: (_, ticks) => ticks.map(day(short)), space: 70, grid: { stroke: color("--rule") } },
+        { stroke: color("--ink"), splits: [0, 0.25, 0.5, 0.75, 1], values: (_, ticks) => ticks.map(level),
+          size: words.length ? 130 : 50, grid: { stroke: color("--rule") } },
         ...(axes || []),
       ],
     };
@@ -45,7 +54,8 @@
     const series = [
       line(t.enough, color("--line")),
       line(t.estimated, color("--line"), { dash: [4, 4], width: 1 }),
-      line(t.high, "transparent"), line(t.low, "transparent"),
+      line(t.interval, "transparent", { value: (u, v, _, i) => (v === null || v === undefined ? "–" : `${number(u.data[4][i])}–${number(v)}`) }),
+      line("", "transparent", { class: "unsaid" }),
       { label: t.stories, scale: "n", fill: color("--bars"), paths: uPlot.paths.bars({ size: [0.7] }), value: (_, v) => v ?? "–", points: { show: false } },
     ];
     const most = Math.max(4, ...data.stories) * 4;
