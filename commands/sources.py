@@ -38,13 +38,17 @@ def sources_list(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def sources_enable(ctx: click.Context, source_id: str, basis: str, purpose: str, who: str) -> None:
     """Switch a source on from the next run; basis, purpose and name go to the audit log."""
-    from pipelines.grants import enable
+    from pipelines.grants import enable, terms_of
     from pipelines.store import Store, utc_now
 
     settings = settings_of(ctx)
+    if terms := terms_of(settings, source_id):
+        click.echo(terms)
     with Store(settings.database) as store:
         source = enable(settings, store, source_id, basis, purpose, who, utc_now())
     click.echo(f"{source.id} is on from the next run; basis: {source.basis}")
+    if source.lacks_key:
+        click.echo(f"It cannot be read yet: set {source.key_variable} in the environment.", err=True)
 
 
 @sources.command("disable")
@@ -67,8 +71,9 @@ def sources_disable(ctx: click.Context, source_id: str, who: str, reason: str) -
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def sources_check(ctx: click.Context, as_json: bool) -> None:
-    """Probe every source, enabled or not, and report; exit 1 if an enabled one cannot be read."""
+    """Probe every source, enabled or not, and report; exit 4 if one cannot be read. Platforms are not asked."""
     from pipelines.collect import check_sources
+    from pipelines.grants import effective_sources
 
-    code = check_sources(settings_of(ctx), as_json)
-    ctx.exit(code)
+    settings = settings_of(ctx)
+    ctx.exit(check_sources(settings, effective_sources(settings), as_json))

@@ -22,6 +22,8 @@ from zoneinfo import ZoneInfo
 from crawlers.errors import CrawlError, DeclarationError, StateError
 from crawlers.sources import Source, load_sources
 
+_MARKS = {True: "ok  ", False: "FAIL", None: "-   "}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
@@ -86,12 +88,11 @@ def _check(options: argparse.Namespace, sources: tuple[Source, ...]) -> int:
         lines = [json.dumps([finding.to_dict() for finding in findings], ensure_ascii=False, indent=1)]
     else:
         lines = [
-            f"{'ok  ' if each.recognised else 'FAIL'} {each.source_id:24} {each.kind:9} "
-            f"robots={each.robots:7} {each.message}"
+            f"{_MARKS[each.recognised]} {each.source_id:24} {each.kind:9} robots={each.robots:7} {each.message}"
             for each in findings
         ]
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0 if all(finding.recognised for finding in findings) else 4
+    return 4 if any(finding.recognised is False for finding in findings) else 0
 
 
 def _say(message: object, code: int) -> int:

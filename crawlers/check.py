@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from scrapy import Request
 
 from crawlers.engine import ENGINES, Process
-from crawlers.sources import Source
+from crawlers.sources import PLATFORMS, Source
 from crawlers.spiders.base import SourceSpider
 from crawlers.state import State
 from crawlers.visit import Run, Visit
@@ -30,7 +30,7 @@ class Finding:
     verified: bool
     reachable: bool
     robots: str  # "allowed", "denied" or "unknown"
-    recognised: bool
+    recognised: bool | None  # None: not probed
     entries: int
     message: str
 
@@ -40,14 +40,27 @@ class Finding:
 
 
 def check(sources: Sequence[Source], folder: Path, allow_hosts: Sequence[str] = (), contact: str = "") -> list[Finding]:
-    """Read the listing of every source, enabled or not, and none of its articles."""
+    """Read the listing of every source, enabled or not, and none of its articles.
+
+    A platform is not asked: that may cost quota, and it may only be read while it is switched on.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         state = State(Path(scratch) / "state.sqlite")
         run = Run("check", state, Path(scratch) / "spool", folder, ZoneInfo("Asia/Jakarta"))
-        visits = [Visit(_brief(source), run) for source in sources]
+        visits = [Visit(_brief(source), run) for source in sources if not source.is_platform]
         counts = Process(allow_hosts, contact).run(visits, _PROBES)
         state.close()
-    return [_finding(visit, counts.get(visit.source.id, {})) for visit in visits]
+    found = {visit.source.id: _finding(visit, counts.get(visit.source.id, {})) for visit in visits}
+    return [found.get(source.id) or _unasked(source) for source in sources]
+
+
+def _unasked(source: Source) -> Finding:
+    """Return what can be told of a platform without asking it: whether its key is there."""
+    lacks = source.lacks_key
+    on = "is on" if source.enabled else "is off; `sources enable` switches it on"
+    message = f"not probed; {on}" + (f"; {source.key_variable} is not set" if lacks else "")
+    bad = False if lacks and source.enabled else None
+    return Finding(source.id, source.kind, source.enabled, source.verified, False, "unknown", bad, 0, message)
 
 
 def _brief(source: Source) -> Source:
@@ -82,7 +95,7 @@ def _probe_of(engine: type[SourceSpider]) -> type[SourceSpider]:
     return type(f"{engine.__name__}Probe", (_Probe, engine), {})
 
 
-_PROBES = {kind: _probe_of(engine) for kind, engine in ENGINES.items()}
+_PROBES = {kind: _probe_of(engine) for kind, engine in ENGINES.items() if kind not in PLATFORMS}
 
 
 def _finding(visit: Visit, counts: dict[str, Any]) -> Finding:

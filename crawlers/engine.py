@@ -15,6 +15,7 @@ from crawlers.spiders.base import SourceSpider
 from crawlers.spiders.feed import FeedSpider
 from crawlers.spiders.files import FilesSpider
 from crawlers.spiders.listing import ListingSpider
+from crawlers.spiders.mastodon import MastodonSpider
 from crawlers.spiders.sitemap import SitemapSpider
 from crawlers.spiders.wordpress import WordpressSpider
 from crawlers.visit import Visit
@@ -27,6 +28,7 @@ ENGINES: dict[str, type[SourceSpider]] = {
     "wordpress": WordpressSpider,
     "listing": ListingSpider,
     "files": FilesSpider,
+    "mastodon": MastodonSpider,
 }
 _SIDE_BY_SIDE = 8  # hosts
 

@@ -35,3 +35,11 @@ class StateError(CrawlError):
 
 class ListingError(CrawlError):
     """An answer is not the listing it was declared to be; the message says what it is instead."""
+
+
+class KeyMissing(CrawlError):  # noqa: N818 (what is wrong, in its name)
+    """A platform wants a key and the environment holds none; names the variable."""
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(f"needs its key in the environment variable {variable}; keys never stand in a file")
+        self.variable = variable

@@ -10,7 +10,7 @@ from scrapy.exceptions import DropItem
 
 from crawlers.errors import SpoolError
 from crawlers.items import RawDocument
-from crawlers.listings import Entry
+from crawlers.listings import Entry, Reached
 from crawlers.privacy import author_hash, mask
 from crawlers.visit import Visit, content_hash
 
@@ -22,18 +22,23 @@ class Intake:
 
     def __init__(self, crawler: Any) -> None:
         self._crawler = crawler
+        self._refused = False  # the disk refused a document: what comes after it is read again
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Intake:
         """Make the pipeline for one source."""
         return cls(crawler)
 
-    async def process_item(self, entry: Entry) -> Entry:
-        """Spool one article, once.
+    async def process_item(self, entry: Entry | Reached) -> Entry:
+        """Spool one article, once, or record how far was read.
 
-        Raises: DropItem (unchanged since it was spooled, or the disk refuses: then the visit ends).
+        Raises: DropItem (no article; unchanged since it was spooled; or the disk refuses: then the visit ends).
         """
         visit: Visit = self._crawler.spider.visit
+        if isinstance(entry, Reached):
+            if not self._refused:
+                visit.run.state.keep_position(visit.source.id, entry.name, entry.value)
+            raise DropItem("position", log_level="DEBUG")
         document = _document(entry, visit)
         digest = content_hash(document.title, document.text)
         if visit.run.state.same(visit.source.id, entry.url, digest):
@@ -43,6 +48,7 @@ class Intake:
         try:
             visit.writer.write(document)
         except SpoolError as error:
+            self._refused = True
             if not any(message == str(error) for message in visit.errors):
                 visit.fail(str(error))
                 engine = self._crawler.engine  # closing waits for this very item, so it goes on beside it

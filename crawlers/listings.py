@@ -46,6 +46,14 @@ class Entry:
     author: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a query of a platform was read; it is recorded in its turn, once all before it stands in the spool."""
+
+    name: str
+    value: str
+
+
 def decode(body: bytes, declared: str = "") -> str:
     """Return text whatever charset was claimed: UTF-8 where it is valid, else what is declared, else Latin.
 

@@ -37,6 +37,7 @@ def process_settings(allow_hosts: Sequence[str], contact: str = "") -> dict[str,
         "ITEM_PIPELINES": {"crawlers.intake.Intake": 100},
         "AUTOTHROTTLE_ENABLED": True,
         "CONCURRENT_REQUESTS": 1,
+        "CONCURRENT_ITEMS": 1,  # in the order in which a spider gives them: a position comes after its posts
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
         "DOWNLOAD_DELAY_JITTER": 0,
         "DOWNLOAD_TIMEOUT": 30,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -13,7 +14,10 @@ from urllib.parse import urlsplit
 
 from crawlers.errors import DeclarationError
 
-KINDS = ("feed", "sitemap", "wordpress", "listing", "files")
+PLATFORMS = {  # platforms read through their official interface: the variable that holds the key, and whether it must
+    "mastodon": ("SEJUK_SECRET_MASTODON_TOKEN", False),
+}
+KINDS = ("feed", "sitemap", "wordpress", "listing", "files", *PLATFORMS)
 VOICES = ("press", "official", "public")
 FILE_COLUMNS = ("id", "text", "title", "published", "url", "author")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -28,6 +32,8 @@ class Source:
     the declaring file. `include` and `exclude` are regular expressions searched in an address's path and
     query. `delay` is the least time in seconds between two requests; `max_items` and `max_minutes` bound
     one visit. `link`, `title`, `body`, `date` and `next` are CSS selectors of a listing and its articles.
+    `queries` are what is asked of a platform (hashtags, search words); `key` names the environment variable that
+    holds its key. A platform is never enabled by its declaration, only by `sources enable`.
     """
 
     id: str
@@ -50,6 +56,23 @@ class Source:
     date: str = ""
     next: str = ""
     columns: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    queries: tuple[str, ...] = ()
+    key: str = ""
+
+    @property
+    def is_platform(self) -> bool:
+        """Tell whether posts of residents come from here through a platform's interface."""
+        return self.kind in PLATFORMS
+
+    @property
+    def key_variable(self) -> str:
+        """Return the name of the environment variable that holds the key; "" where the kind has none."""
+        return self.key or PLATFORMS.get(self.kind, ("", False))[0]
+
+    @property
+    def lacks_key(self) -> bool:
+        """Tell whether the platform wants a key that the environment does not hold."""
+        return PLATFORMS.get(self.kind, ("", False))[1] and not os.environ.get(self.key_variable, "").strip()
 
     @property
     def host(self) -> str:
@@ -74,6 +97,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "max_items": int,
     "max_minutes": (int, float),
     "columns": dict,
+    "queries": list,
 }
 _FIELDS = {item.name: item for item in fields(Source)}
 _REQUIRED = tuple(name for name, item in _FIELDS.items() if item.default is MISSING and item.default_factory is MISSING)
@@ -111,7 +135,7 @@ def _source(path: Path, number: int, entry: dict[str, Any]) -> Source:
         if key not in entry:
             raise DeclarationError(path, f"{at}.{key}", "is missing")
     values = dict(entry)
-    for key in ("include", "exclude"):
+    for key in ("include", "exclude", "queries"):
         values[key] = tuple(values.get(key, ()))
     values["columns"] = MappingProxyType(dict(values.get("columns", {})))
     source = Source(**values)
@@ -150,6 +174,16 @@ def _faults(source: Source) -> list[tuple[str, str]]:
         (source.max_minutes > 0, "max_minutes", "must be more than 0"),
         (source.kind != "listing" or bool(source.link), "link", "a listing needs the selector of its links"),
         (source.kind == "files" or not source.columns, "columns", "only files have columns"),
+        (not source.is_platform or source.voice == "public", "voice", "residents' posts have the voice public"),
+        (
+            not source.is_platform or not source.enabled,
+            "enabled",
+            "a platform is switched on by `sources enable` alone",
+        ),
+        (not source.is_platform or bool(source.queries), "queries", "name what to ask the platform for"),
+        (source.is_platform or not source.queries, "queries", "only platforms have queries"),
+        (source.is_platform or not source.key, "key", "only platforms have a key"),
+        (not source.key or source.key.startswith("SEJUK_SECRET_"), "key", "names a variable SEJUK_SECRET_…, not a key"),
         (not unknown_columns, "columns", f"unknown {unknown_columns}; known are {', '.join(FILE_COLUMNS)}"),
     ]
     for key in ("include", "exclude"):

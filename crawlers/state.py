@@ -36,6 +36,12 @@ CREATE TABLE IF NOT EXISTS sources (
   cursor TEXT,                          -- newest modification read (WordPress)
   paused_until TEXT                     -- UTC; the server asked for quiet
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS positions (  -- how far each query of a platform was read
+  source_id TEXT NOT NULL,
+  name TEXT NOT NULL,                   -- the query
+  value TEXT NOT NULL,                  -- as the spider that wrote it reads it
+  PRIMARY KEY (source_id, name)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spooled (    -- spool files whose documents all stand in urls
   source_id TEXT NOT NULL,
   name TEXT NOT NULL,
@@ -173,7 +179,7 @@ class State:
         """Record a visit that came to its end."""
         self._db.execute(
             "INSERT INTO sources (source_id, finished, cursor) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " finished = excluded.finished, cursor = coalesce(excluded.cursor, cursor), paused_until = NULL",
+            " finished = excluded.finished, cursor = coalesce(excluded.cursor, cursor)",
             (source_id, now.isoformat(), cursor),
         )
 
@@ -191,6 +197,17 @@ class State:
             (source_id,),
         ).fetchone()
         return row[0] if row else None
+
+    def position(self, source_id: str, name: str) -> str:
+        """Return how far a query was read, "" where it never was."""
+        row = self._db.execute(
+            "SELECT value FROM positions WHERE source_id = ? AND name = ?", (source_id, name)
+        ).fetchone()
+        return str(row[0]) if row else ""
+
+    def keep_position(self, source_id: str, name: str, value: str) -> None:
+        """Record how far a query was read; called only once everything before it stands in the spool."""
+        self._db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (source_id, name, value))
 
     # -- spool files ----------------------------------------------------------------------------
 

@@ -73,6 +73,11 @@ class Visit:
             self._writer = SpoolWriter(spool_path(self.run.spool, self.source.id, today, self.run.id))
         return self._writer
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the bound of one visit is reached."""
+        return self._wanted >= self.source.max_items
+
     def recover(self) -> None:
         """Take over what a killed run spooled and could not record."""
         settled = self.run.state.settled(self.source.id)

@@ -78,10 +78,10 @@ def collect(
     }
 
 
-def check_sources(settings: Settings, as_json: bool) -> int:
-    """Probe every declared source and print the report; return the exit code (1: an enabled one cannot be read)."""
-    declared_sources(settings)
+def check_sources(settings: Settings, sources: Sequence[Source], as_json: bool) -> int:
+    """Probe every source but platforms and print the report; return the exit code (4: one cannot be read)."""
     command = [sys.executable, "-m", "crawlers", "check", "--sources", str(settings.sources_file)]
+    command += ["--enabled", ",".join(source.id for source in sources if source.enabled)]
     for host in settings.crawl.allow_hosts:
         command += ["--allow-host", host]
     return subprocess.run(command + ["--json"] * as_json, cwd=PROJECT, check=False).returncode  # noqa: S603
@@ -143,16 +143,19 @@ def _run_crawler(
         raise MonitorError("the crawler stopped with exit code {}:\n{}".format(code, "\n".join(tail[-8:])))
 
 
+def author_salt(settings: Settings) -> str:
+    """Return the secret that keys the hashes of authors and of posts' addresses, made once for this home."""
+    if told := os.environ.get(SALT_VARIABLE):
+        return told
+    file = settings.home / "author-salt"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_bytes(os.urandom(32))
+    return file.read_bytes().hex()
+
+
 def _environment(settings: Settings) -> dict[str, str]:
-    """Return the crawler's environment with a secret for author hashes, made once for this home."""
-    environment = dict(os.environ)
-    if not environment.get(SALT_VARIABLE):
-        file = settings.home / "author-salt"
-        if not file.exists():
-            file.touch(mode=0o600)
-            file.write_bytes(os.urandom(32))
-        environment[SALT_VARIABLE] = file.read_bytes().hex()
-    return environment
+    return os.environ | {SALT_VARIABLE: author_salt(settings)}
 
 
 def _make_folder(folder: Path) -> None:

@@ -17,8 +17,10 @@ from analysis.errors import MonitorError
 from analysis.gazetteer import Gazetteer
 from analysis.records import LEVELS
 from analysis.text import canonical_url, document_id
+from crawlers.privacy import address_of_link
 from pipelines import evidence
 from pipelines.audit import record
+from pipelines.collect import author_salt
 from pipelines.config import Settings
 from pipelines.store import Row, Store
 
@@ -197,10 +199,12 @@ def clarify(store: Store, rumour: str, clarification: str, reason: str, who: str
 def take_down(settings: Settings, store: Store, url: str, reason: str, who: str, now: datetime) -> str:
     """Remove a document by its address, from evidence and the spool too, and never take it in again.
 
-    A story that other outlets carry goes on with the next of them as its origin.
+    A story that other outlets carry goes on with the next of them as its origin. A resident's post is found by its
+    public link, though that link is not stored.
     Returns: the story it belonged to.
     Raises: CorrectionRefused where no document has that address, StorageError.
     """
+    url = address_of_link(url, author_salt(settings).encode())
     name = document_id(url)
     found = store.documents_known([name]).get(name)
     if found is None:

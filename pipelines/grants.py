@@ -15,6 +15,11 @@ from pipelines.collect import declared_sources, source_row
 from pipelines.config import Settings
 from pipelines.store import Row, Store
 
+TERMS = {  # what a platform asks of whoever reads it, told when it is switched on (docs/sumber.md has the sources)
+    "mastodon": "Mastodon: setiap peladen punya aturan sendiri; bacalah /about peladen itu. Hanya kiriman yang oleh "
+    "penulisnya dibuka untuk umum dan boleh diindeks yang diambil.",
+}
+
 
 class GrantRefused(MonitorError):  # noqa: N818 (an answer, not a fault)
     """A source that cannot be switched on or off like this; says why."""
@@ -33,6 +38,14 @@ def enable(
             raise GrantRefused(f"--{name} must say something: it is what the audit log will show")
     grant = {"basis": basis.strip(), "purpose": purpose.strip()}
     return _write(store, source, grant | {"enabled": 1}, "source enabled", grant, who.strip(), now)
+
+
+def terms_of(settings: Settings, source_id: str) -> str:
+    """Return what the source's platform asks of whoever reads it, "" where the source is on none.
+
+    Raises: GrantRefused (unknown source), ConfigError.
+    """
+    return TERMS.get(_declared(settings, source_id).kind, "")
 
 
 def disable(settings: Settings, store: Store, source_id: str, who: str, reason: str, now: datetime) -> Source:

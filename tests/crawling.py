@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ class Crawl:
 
     folder: Path
     hosts: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sources(self) -> Path:
@@ -51,7 +55,7 @@ class Crawl:
         return line
 
     def start(self, run_id: str, *more: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "UJI_SALT": "rahasia", "PYTHONWARNINGS": "default"}
+        environment = {**os.environ, "UJI_SALT": "rahasia", "PYTHONWARNINGS": "default", **self.environment}
         return subprocess.Popen(
             self.command(run_id, *more), cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
         )
@@ -64,6 +68,15 @@ class Crawl:
         summary = json.loads((self.folder / f"{run_id}.json").read_text(encoding="utf-8"))
         assert summary["run_id"] == run_id
         return {entry["source_id"]: entry for entry in summary["sources"]}
+
+    def forget_pauses(self) -> None:
+        """Let the time pass for which sources are left alone."""
+        with closing(sqlite3.connect(self.folder / "state.sqlite")) as state, state:
+            state.execute("UPDATE sources SET paused_until = NULL")
+
+    def addresses(self, source_id: str = "*") -> Counter[str]:
+        """Return how often each address stands in the spool."""
+        return Counter(document.url for document in self.documents(source_id))
 
     def documents(self, source_id: str = "*") -> list[RawDocument]:
         """Return all that stands in the spool, oldest first."""

@@ -12,7 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.gazetteer import Gazetteer
+from analysis.text import document_id
+from crawlers.privacy import post_address
 from pipelines import corrections, history
+from pipelines.collect import author_salt
 from pipelines.config import PROJECT, Settings, load_settings
 from pipelines.corrections import CorrectionRefused
 from pipelines.monitor import recorded_run
@@ -170,3 +173,13 @@ def test_by_command(settings: Settings, store: Store) -> None:
     assert "orang kedua" in say("decide", "1", "--approve", "--by", "Sari")
     assert "approved" in say("decide", "1", "--approve", "--by", "Joko")
     assert "tidak ada dokumen" in say("takedown", "https://x.invalid/9", "--reason", "x", "--by", "Sari")
+
+
+def test_a_post_is_taken_down_by_its_public_link_though_that_is_not_stored(settings: Settings, store: Store) -> None:
+    link = "https://kampung.example/@budi/110000000000001000"
+    address = post_address("mastodon", link, author_salt(settings).encode())
+    spooled(settings, "r2", raw("warga", 7, "Ronda di Karangsejuk ramai.", url=address))
+    run(settings, store, "r2", LATER)
+    assert store.documents_known([document_id(address)])
+    corrections.take_down(settings, store, link, "permintaan penulis", "Sari", LATER)
+    assert not store.documents_known([document_id(address)])

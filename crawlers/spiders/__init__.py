@@ -1,1 +1,1 @@
-"""Spiders are engines (feed, sitemap, wordpress, listing, files), never outlets."""
+"""Spiders are engines (feed, sitemap, wordpress, listing, files, and platforms' interfaces), never outlets."""

@@ -11,14 +11,14 @@ from scrapy import Request, Spider, signals
 from scrapy.exceptions import CannotResolveHostError, CloseSpider, DownloadCancelledError, IgnoreRequest
 from scrapy.http import Response
 
-from crawlers.errors import ListingError
+from crawlers.errors import KeyMissing, ListingError
 from crawlers.extraction import Extracted, Selectors, extract, judged
-from crawlers.listings import Entry, decode
+from crawlers.listings import Entry, Reached, decode
 from crawlers.network import retry_after, was_refused
 from crawlers.visit import Visit
 
-Output = Iterator[Request | Entry]
-Reader = Callable[..., Iterable[Request | Entry]]
+Output = Iterator[Request | Entry | Reached]
+Reader = Callable[..., Iterable[Request | Entry | Reached]]
 _GONE = (404, 410)
 _PAUSE = 3600.0  # seconds of quiet where a host answers 429 and does not say how long
 
@@ -54,6 +54,8 @@ class SourceSpider(Spider):
         try:
             async for each in self.begin():
                 yield each
+        except KeyMissing as error:
+            self.visit.fail(str(error))
         except Exception as error:  # the loop over sources: one that cannot begin stops no other
             self.visit.fail(f"unexpected {type(error).__name__}: {error}")
 
