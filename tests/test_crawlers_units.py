@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawlers import dates, extraction, listings, network, privacy
@@ -33,6 +33,16 @@ voice = "press"
 basis = "uji"
 enabled = true
 """
+POSTS = """[[source]]
+id = "a"
+name = "A"
+kind = "mastodon"
+address = "https://contoh.id"
+voice = "public"
+basis = "uji"
+enabled = false
+queries = ["x"]
+"""
 
 
 @pytest.mark.parametrize("module", [dates, extraction, listings, network, privacy])
@@ -47,8 +57,11 @@ def test_examples_in_docstrings_hold(module: object) -> None:
 
 def test_the_shipped_sources_are_valid() -> None:
     sources = load_sources(PROJECT / "data/regions/pesawaran/sources.toml")
-    assert len(sources) == 19
-    assert {source.voice for source in sources} == {"press", "official"}
+    platforms = [source for source in sources if source.is_platform]
+    assert len(sources) - len(platforms) == 19
+    assert {source.voice for source in sources if not source.is_platform} == {"press", "official"}
+    assert platforms
+    assert not any(source.enabled for source in platforms)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +73,11 @@ def test_the_shipped_sources_are_valid() -> None:
         (GOOD + "delay = true", "source[a].delay"),
         (GOOD + 'include = ["("]', "source[a].include"),
         (GOOD + GOOD, "source[a].id"),
+        (GOOD + 'queries = ["x"]', "source[a].queries"),
+        (POSTS.replace('queries = ["x"]', ""), "source[a].queries"),
+        (POSTS.replace("false", "true"), "source[a].enabled"),
+        (POSTS.replace('"public"', '"press"'), "source[a].voice"),
+        (POSTS + 'key = "hunter2"', "source[a].key"),
         (GOOD.replace("https:", "file:"), "source[a].address"),
         (GOOD.replace('basis = "uji"\n', ""), "source[a].basis"),
         (GOOD.replace('"feed"', '"listing"'), "source[a].link"),
@@ -160,6 +178,7 @@ def test_any_text_is_a_date_or_none(text: str) -> None:
 # -- extraction and listings ----------------------------------------------------------------------
 
 
+@settings(deadline=None)  # the first text pays for what the extraction loads
 @given(
     st.text(max_size=300) | st.lists(st.sampled_from(["<p>", "</p>", "<div>", "<!--", "x", "&#0;", "<h1"])).map("".join)
 )
