@@ -1,60 +1,66 @@
-"""Source drop-out: a source that fell silent is told to the analyst within 24 hours."""
+"""Sources that are no longer heard, or ever worse: told to the analyst within a day of what can be known."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-import numpy as np
-import pandas as pd
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from analysis.alerts import Alert
-from analysis.alerts_counts import BASELINE, WEEKDAY_PRIOR
-from analysis.story_table import local_day
+from analysis.source_health import UNHEARD, Drift, Health, SourceState
 
-ALPHA = 0.001  # chance of so long a silence of a healthy source
-LEAST_DAYS = 14  # of history before a silence can be judged
-
-
-def detect_sources(daily: pd.DataFrame, as_of: datetime, timezone: str = "Asia/Jakarta") -> list[Alert]:
-    """Find sources that answered before and no longer do, or that fell silent for longer than chance allows.
-
-    Args:
-        daily: source_id, day, ok (answered and was understood), documents (new ones of the day); days up to
-            the day before `as_of` are judged.
-
-    Returns: one yellow alert a source, with the silent days as its window.
-
-    Raises: ValueError for a missing column.
-    """
-    if missing := [c for c in ("source_id", "day", "ok", "documents") if c not in daily]:
-        raise ValueError(f"daily: no column {', '.join(missing)}")
-    last = local_day(as_of, timezone) - timedelta(days=1)
-    frame = daily.assign(day=pd.to_datetime(daily["day"]))
-    frame = frame[frame["day"] <= pd.Timestamp(last)]
-    alerts = [_judge(str(source), rows, as_of) for source, rows in frame.groupby("source_id", sort=True)]
-    return [alert for alert in alerts if alert is not None]
+RULE = 0.007  # false alarms a source and week that a chance of 0.001 a day is set for
+DRIFT_WINDOW = timedelta(days=7)  # within which a drift is told once
+_UNKNOWN = {
+    SourceState.SILENT: "apakah sumbernya berhenti terbit atau alamatnya berubah",
+    SourceState.BROKEN: "apakah situsnya rusak atau alamat dan tata letaknya berubah",
+    SourceState.BLOCKED: "apakah situs menolak kita untuk sementara atau seterusnya; jangan diakali",
+}
+DRIFTS = {  # Bahasa Indonesia
+    "empty": "halaman tanpa isi",
+    "undated": "berita tanpa tanggal",
+    "boilerplate": "isi yang berulang-ulang",
+}
 
 
-def _judge(source: str, rows: pd.DataFrame, as_of: datetime) -> Alert | None:
-    rows = rows.sort_values("day").tail(BASELINE)
-    documents, ok = rows["documents"].to_numpy(dtype=np.float64), rows["ok"].to_numpy(dtype=np.bool_)
-    active = np.flatnonzero(documents > 0)
-    silent = len(rows) - 1 - (active[-1] if len(active) else -1)
-    broken = len(ok) >= 2 and not ok[-1] and bool(ok[:-1].any())
-    rate = documents[: len(rows) - silent].sum() / (max(len(rows) - silent, 1) + WEEKDAY_PRIOR)
-    p = float(np.exp(-rate * silent))
-    quiet = len(rows) >= LEAST_DAYS and silent > 0 and p < ALPHA
-    if not (broken or quiet):
-        return None
-    first = rows["day"].iloc[-max(silent, 1)].date()
-    words = (
-        f"Sumber {source} tidak terbaca sejak {first:%d-%m-%Y}; skor hari itu kurang lengkap"
-        if broken
-        else f"Sumber {source} diam {silent} hari, biasanya {rate:.1f} dokumen sehari; mungkin alamatnya berubah"
-    )
-    unknown = ("Yang belum diketahui: apakah sumbernya berhenti terbit atau pengambilannya yang rusak",)
+def alerts_of(found: Mapping[str, Health], as_of: datetime, zone: ZoneInfo) -> list[Alert]:
+    """Return a yellow alert for each source that is silent, broken or blocked, and for each whose texts got worse."""
+    today = as_of.astimezone(zone).date()
+    alerts = []
+    for source, health in sorted(found.items()):
+        if health.state in UNHEARD and health.since:
+            words = _silence(source, health, zone)
+            first = min(today, health.since.astimezone(zone).date())
+            alerts.append(_alert("source", source, first, health, words, _UNKNOWN[health.state], as_of, zone))
+        elif health.state is not SourceState.OFF and health.drift:
+            words = f"Sumber {source} makin sulit dibaca: {', '.join(map(_worse, health.drift))}"
+            unknown = "apakah tata letak situsnya berubah; `sources check` dan selektornya perlu dilihat"
+            first = today - DRIFT_WINDOW
+            alerts.append(_alert("extraction", source, first, health, words, unknown, as_of, zone))
+    return alerts
+
+
+def _silence(source: str, health: Health, zone: ZoneInfo) -> str:
+    since = f"{health.since.astimezone(zone):%d-%m-%Y %H:%M}" if health.since else ""
+    if health.state is SourceState.BLOCKED:
+        return f"Sumber {source} menolak dibaca sejak {since} (robots.txt, 401, 403 atau 429)"
+    if health.state is SourceState.BROKEN:
+        return f"Sumber {source} tidak terbaca sejak {since}; skor sejak itu kurang lengkap"
+    usual = f", biasanya {health.cadence.a_day:.1f} dokumen sehari" if health.cadence else ""
+    return f"Sumber {source} diam sejak {since}{usual}; skor sejak itu kurang lengkap"
+
+
+def _worse(drift: Drift) -> str:
+    return f"{DRIFTS[drift.kind]} {100 * drift.share:.0f} % (dulu {100 * drift.before:.0f} %)"
+
+
+def _alert(
+    kind: str, source: str, first: date, health: Health, words: str, unknown: str, as_of: datetime, zone: ZoneInfo
+) -> Alert:
+    p = math.exp(-health.missed) if health.state is SourceState.SILENT and health.missed else math.nan
     return Alert(
-        "source", "kuning", "source", source, first, rows["day"].iloc[-1].date(), words,
-        float(documents[-max(silent, 1) :].sum()), rate * max(silent, 1), p, float("nan"), 7 * ALPHA,
-        float(ok[-1]), unknown, (), (), as_of,
+        kind, "kuning", "source", source, first, as_of.astimezone(zone).date(), words,
+        0.0, health.missed, p, math.nan, RULE, 0.0 if health.state in UNHEARD else 1.0,
+        (f"Yang belum diketahui: {unknown}",), (), (), as_of,
     )  # fmt: skip

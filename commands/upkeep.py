@@ -72,17 +72,17 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show the last runs, what is stored, and each source's health, silent ones first."""
-    from pipelines.store import Store
+    from pipelines.source_health import source_health
+    from pipelines.store import Store, utc_now
     from pipelines.terminal import show_status
 
     settings = settings_of(ctx)
     with Store(settings.database, read_only=True) as store:
+        health = source_health(store, utc_now(), settings.timezone)
         if as_json:
-            click.echo(
-                json.dumps({"counts": store.counts(), "runs": store.last_runs(), "sources": store.source_health()})
-            )
+            click.echo(json.dumps({"counts": store.counts(), "runs": store.last_runs(), "sources": health}))
         else:
-            show_status(store)
+            show_status(store, health)
 
 
 @click.command()

@@ -17,7 +17,7 @@ from analysis.trends import SINGLE
 from pipelines import ledger, pages
 from pipelines.audit import record
 from pipelines.config import Settings
-from pipelines.source_health import source_health
+from pipelines.source_health import STATES, source_health
 from pipelines.store import Row, Store
 from pipelines.wording import THEMES, TOPICS
 
@@ -93,7 +93,7 @@ class Brief:
     calm: tuple[str, ...]  # kecamatan with nothing to tell, by name
     alerts: tuple[Row, ...]  # reviewed and confirmed
     waiting: int  # alerts that nobody has confirmed yet
-    sources: tuple[Row, ...]  # that failed or fell silent
+    sources: tuple[Row, ...]  # that are not heard, or read ever worse
     sources_enabled: int
     visits: tuple[Row, ...]  # of the day, with the desa's name
     topics: tuple[tuple[str, str], ...]  # theme, suggestion
@@ -124,7 +124,7 @@ def read_brief(settings: Settings, store: Store, day: date | None, now: datetime
     parts = _parts(gazetteer, tables, day, done.visited, reports)
     told = tuple(part for part in parts if part.lines)
     whole = next(iter(today["kabupaten"].values()))
-    health = source_health(store, now)
+    health = source_health(store, now, settings.timezone)
     visits = pages.visits_within(store, gazetteer.code, day, day)
     brief = Brief(
         gazetteer.name, day, datetime.fromisoformat(whole["as_of"]), whole["coverage"],
@@ -132,7 +132,7 @@ def read_brief(settings: Settings, store: Store, day: date | None, now: datetime
         tuple(part.name for part in parts if not part.lines),
         tuple(ledger.alerts(store, pages.REVIEWED, day - WEEK + timedelta(days=1), day)),
         len(ledger.alerts(store, ("raised", "in_review"), until=day)),
-        tuple(row for row in health if row["state"] in ("quiet", "failed", "new")),
+        tuple(row for row in health if row["state"] in STATES or (row["drift"] and row["enabled"])),
         sum(bool(row["enabled"]) for row in health),
         tuple(visit | {"desa": gazetteer.desa[visit["desa_code"]].name} for visit in visits
               if visit["desa_code"] in gazetteer.desa),

@@ -13,11 +13,14 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis.alerts_sources import DRIFTS
 from analysis.errors import MonitorError, StorageError
 from pipelines.brief import Brief, DesaLine, Estimate
 from pipelines.brief_pictures import picture, spark
 from pipelines.config import Settings
 from pipelines.ledger import STATE_WORDS
+from pipelines.source_health import STATES
+from pipelines.store import Row
 from pipelines.wording import STATUS, THEMES, day, number, signed
 
 LONGEST_TEXT = 2500  # characters of a message that is still read on a phone
@@ -50,8 +53,9 @@ def unknown(brief: Brief) -> list[str]:
     if silent:
         lines.append(f"Tidak ada data dari {len(silent)} desa; sepi bukan berarti tenang.")
     if brief.sources:
-        names = ", ".join(f"{row['name']} ({_silence(row)})" for row in brief.sources[:6])
-        lines.append(f"Sumber yang tidak terbaca: {names}.")
+        names = ", ".join(f"{row['name']} ({_trouble(row)})" for row in brief.sources[:6])
+        more = len(brief.sources) - 6
+        lines.append(f"Sumber yang tidak terbaca: {names}{f', dan {more} lagi' if more > 0 else ''}.")
     if brief.coverage < 0.95:
         lines.append(f"{100 * (1 - brief.coverage):.0f} % sumber tidak bisa dibaca untuk hari ini.")
     if brief.official_gap is not None:
@@ -60,11 +64,14 @@ def unknown(brief: Brief) -> list[str]:
     return lines
 
 
-def _silence(row: dict[str, Any]) -> str:
-    hours = row["silent_hours"]
-    return (
-        "belum pernah" if hours is None else f"sejak {hours / 24:.0f} hari" if hours >= 48 else f"sejak {hours:.0f} jam"
-    )
+def _trouble(row: Row) -> str:
+    """Return what is wrong with a source and for how long: "diam sejak 2 hari"."""
+    if row["state"] not in STATES:
+        return f"{100 * row['drift'][0]['share']:.0f} % {DRIFTS[row['drift'][0]['kind']]}"
+    hours = row["since_hours"]
+    if hours is None:
+        return STATES[row["state"]]
+    return f"{STATES[row['state']]} sejak {f'{hours / 24:.0f} hari' if hours >= 48 else f'{hours:.0f} jam'}"
 
 
 def place(estimate: Estimate) -> str:

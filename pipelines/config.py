@@ -24,7 +24,9 @@ class CrawlSettings:
     """How sources are visited; delays and caps of a single source stand in sources.toml."""
 
     contact: str = ""  # e-mail or address named in the user agent, so that a site can reach the operator
-    every_minutes: int = 60
+    every_minutes: int = 60  # between two visits of a source
+    fastest_minutes: int = 20  # of one that gives more than a document in that time
+    slowest_minutes: int = 360  # of one that is silent, broken or blocked
     timeout_minutes: int = 45  # of one crawl run; what is fetched until then is kept
     allow_hosts: tuple[str, ...] = ()  # host:port on loopback or a private network that may be visited
 
@@ -263,8 +265,11 @@ def _check(settings: Settings) -> None:
     """Hold the bounds that safeguard people and sources."""
     if settings.tables.k < 3:
         raise ConfigError("tables.k", "may be raised, never lowered below 3 (privacy safeguard)")
-    if settings.crawl.every_minutes < 5:
-        raise ConfigError("crawl.every_minutes", "must be at least 5, out of courtesy to the sources")
+    for name in ("every_minutes", "fastest_minutes"):
+        if getattr(settings.crawl, name) < 5:
+            raise ConfigError(f"crawl.{name}", "must be at least 5, out of courtesy to the sources")
+    if not 5 <= settings.crawl.slowest_minutes <= 720:
+        raise ConfigError("crawl.slowest_minutes", "must lie between 5 and 720, so that silence is told in a day")
     for key, value in (
         ("crawl.timeout_minutes", settings.crawl.timeout_minutes),
         ("retention.raw_days", settings.retention.raw_days),

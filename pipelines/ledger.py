@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
 
-import pandas as pd
-
 from analysis.alerts import REFRACTORY, Alert, refractory
 from analysis.errors import MonitorError
 from pipelines.audit import record
@@ -72,7 +70,7 @@ def raise_alerts(
     """Enter what was found; a second run of the day brings an alert up to date as long as nobody reviews it.
 
     A place that was raised in the same tier, or red, within the 7 days before is left out; the region's volume
-    counts apart from its tension.
+    counts apart from its tension, and a source that was heard again in between is told anew.
 
     Args: names: place names by code, as they are read.
     Returns: how many alerts are new.
@@ -103,10 +101,13 @@ def _outside_refractory(store: Store, found: Sequence[Alert]) -> list[Alert]:
     since = min(alert.last for alert in found) - REFRACTORY
     earlier = [alert for alert in _earlier(store, since) if alert_id(alert) not in ids]
     kept: list[Alert] = []
+    places = [a for a in found if a.level != "source"]
     for volume in (False, True):
-        kept += refractory(
-            [a for a in found if (a.kind == "volume") == volume], [a for a in earlier if (a.kind == "volume") == volume]
-        )
+        same = [a for a in earlier if a.level != "source" and (a.kind == "volume") == volume]
+        kept += refractory([a for a in places if (a.kind == "volume") == volume], same)
+    for alert in (a for a in found if a.level == "source"):
+        same = [e for e in earlier if (e.kind, e.code) == (alert.kind, alert.code) and e.last >= alert.first]
+        kept += refractory([alert], same)
     return kept
 
 
@@ -156,16 +157,6 @@ def _row(store: Store, alert: Alert, place: str, model_id: str) -> Row:
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
-
-
-def source_days(store: Store, since: date) -> pd.DataFrame:
-    """Return source_id, day, ok and documents of the enabled sources' fetches, for `detect_sources`."""
-    return store.frame(
-        """SELECT f.source_id, f.day, max(f.ok) AS ok, sum(f.items) AS documents
-           FROM fetches f JOIN sources s USING (source_id) WHERE s.enabled AND f.day >= :since
-           GROUP BY f.source_id, f.day""",
-        {"since": since.isoformat()},
-    )
 
 
 # -- reading --------------------------------------------------------------------------------------

@@ -414,3 +414,25 @@ def m010_source_grants(db: Database) -> None:
   changed_by TEXT NOT NULL      -- staff
 )"""
     )
+
+
+@schema()
+def m020_source_daily(db: Database) -> None:
+    """Create what each source gave day by day; kept for good, it holds no text."""
+    db.execute(
+        """CREATE TABLE source_daily (
+  source_id TEXT NOT NULL,
+  day TEXT NOT NULL,            -- region-local
+  visits INTEGER NOT NULL,
+  heard INTEGER NOT NULL,       -- visits that were answered, understood and not refused
+  documents INTEGER NOT NULL,   -- new ones
+  first_new TEXT,               -- visit that brought the first of them, and the last
+  last_new TEXT,
+  empty INTEGER NOT NULL,       -- pages without a text
+  undated INTEGER NOT NULL,     -- documents whose date is not told
+  boilerplate INTEGER NOT NULL, -- documents of which half stands in others of the source too
+  usual REAL,                   -- documents usual on that weekday, as then learned; NULL: not yet
+  state TEXT,                   -- healthy, late, silent, broken, blocked, new, off: as last judged that day
+  PRIMARY KEY (source_id, day)
+)"""
+    )

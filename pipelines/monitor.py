@@ -27,6 +27,7 @@ from pipelines.grants import in_force
 from pipelines.lock import one_run
 from pipelines.process import process
 from pipelines.retention import purge
+from pipelines.source_health import due
 from pipelines.store import Store, utc_now
 from pipelines.tables import build_tables
 
@@ -125,7 +126,8 @@ class Clockwork:
 
     def _plan(self) -> None:
         self.scheduler.clear()
-        self.scheduler.every(self._settings.crawl.every_minutes).minutes.do(self._crawl)
+        turn = min(self._settings.crawl.fastest_minutes, self._settings.crawl.every_minutes)
+        self.scheduler.every(turn).minutes.do(self._crawl)
         close_at = self._settings.tables.close_at.strftime("%H:%M")
         self.scheduler.every().day.at(close_at, str(self._settings.timezone)).do(self._close_day)
 
@@ -162,7 +164,9 @@ def run_forever(settings: Settings, store: Store, say: Callable[[str], None]) ->
 
     def crawl(closing: bool = False) -> None:
         try:
-            say(f"run {run_once(settings, store, kind='run')}")
+            turn = due(settings, store, in_force(settings, store), utc_now())
+            if turn or closing:
+                say(f"run {run_once(settings, store, turn, kind='run')}")
             send(settings, store, closing)
         except MonitorError as error:
             log.error("run failed error=%s", error)

@@ -142,18 +142,6 @@ class Store:
             self.upsert("sources", sources, "source_id")
             self.upsert("fetches", fetches, ("run_id", "source_id"))
 
-    def source_health(self) -> list[Row]:
-        """Return each source with its last success and what the last fetch said, silent ones first."""
-        return self.rows(
-            """SELECT s.*,
-                      (SELECT max(finished) FROM fetches h WHERE h.ok AND h.source_id = s.source_id) last_ok,
-                      f.errors, f.status, f.items, f.started AS last_fetch, f.ok AS ok,
-                      (SELECT count(*) FROM documents d WHERE d.source_id = s.source_id) AS documents
-               FROM sources s LEFT JOIN fetches f ON f.source_id = s.source_id AND f.started =
-                      (SELECT max(started) FROM fetches g WHERE g.source_id = s.source_id)
-               ORDER BY s.enabled DESC, f.ok, last_ok, s.source_id"""
-        )
-
     # -- documents and stories --------------------------------------------------------------------
 
     def taken_in(self) -> set[str]:

@@ -12,11 +12,12 @@ from typing import Any
 import pandas as pd
 
 from analysis import alerts, trends
-from analysis.alerts_sources import detect_sources
+from analysis.alerts_sources import alerts_of
 from analysis.gazetteer import Gazetteer
 from analysis.records import SENTIMENTS, THEMES
 from pipelines import corrections, ledger
 from pipelines.config import Settings
+from pipelines.source_health import look
 from pipelines.store import Row, Store
 
 log = logging.getLogger(__name__)
@@ -59,17 +60,19 @@ def build_tables(
     asked = corrections.rebuild_since(store)
     days = days_to_build(settings, store, today, min(filter(None, (since, asked)), default=None))
     counts = {"days": len(days), "rows": 0, "watch": 0, "alerts": 0}
+    names = place_names(settings, store)
+    health = {each.declared["source_id"]: each.health for each in look(store, now, settings.timezone)}
+    unheard = alerts_of(health, now, settings.timezone)
     if not days:
-        return counts
+        return counts | {"alerts": ledger.raise_alerts(store, unheard, names, model_id, run_id, now)}
     gazetteer = Gazetteer.load(settings.region)
     known = what_is_known(store, gazetteer, model_id, days, now)
     for level, rows in estimates(known, days, now).items():
         counts["rows"] += store.save_daily(level, rows.assign(model_id=model_id, run_id=run_id))
     found, watch = _judge(settings, known, now)
     store.replace_watch_list(days[-1], [_watch_row(dict(row), days[-1], now) for _, row in watch.iterrows()])
-    found += detect_sources(ledger.source_days(store, today - LOOK_BACK), now, str(settings.timezone))
-    names = place_names(settings, store)
-    counts |= {"watch": len(watch), "alerts": ledger.raise_alerts(store, found, names, model_id, run_id, now)}
+    raised = ledger.raise_alerts(store, [*found, *unheard], names, model_id, run_id, now)
+    counts |= {"watch": len(watch), "alerts": raised}
     corrections.rebuilt(store, now)
     log.info("tables %s", " ".join(f"{key}={value}" for key, value in counts.items()))
     return counts | {"built": [day.isoformat() for day in days], "as_of": now.isoformat(), "model": model_id}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -145,8 +144,8 @@ def _print_summary(console: Console, summary: Row) -> None:
     )
 
 
-def show_status(store: Store, console: Console | None = None) -> None:
-    """Print the last runs, the counts, and each source's health."""
+def show_status(store: Store, health: Sequence[Row], console: Console | None = None) -> None:
+    """Print the last runs, the counts, and each source's health (`pipelines.source_health`)."""
     console = console or Console()
     runs = Table(title="Runs", title_justify="left")
     for name in ("started", "kind", "status", "finished"):
@@ -155,19 +154,18 @@ def show_status(store: Store, console: Console | None = None) -> None:
         runs.add_row(row["started"], row["kind"], row["status"], row["finished"] or "-")
     console.print(runs)
     console.print("  ".join(f"{name} {count}" for name, count in store.counts().items()), highlight=False)
-    health = Table(title="Sources, silent ones first", title_justify="left")
-    for name in ("source", "voice", "enabled", "last success", "documents", "last fetch"):
-        health.add_column(name)
-    for row in store.source_health():
-        errors = json.loads(row["errors"] or "[]")
-        said = "never" if row["ok"] is None else "ok" if row["ok"] else escape("; ".join(errors)[:80])
-        health.add_row(
-            *(str(row[name]) for name in ("source_id", "voice")),
-            "yes" if row["enabled"] else "no",
-            *(str(row[name] if row[name] is not None else "-") for name in ("last_ok", "documents")),
-            said,
+    table = Table(title="Sources, those not heard first", title_justify="left")
+    for name in ("source", "voice", "state", "since", "last success", "a day (usual)", "what is wrong"):
+        table.add_column(name)
+    for row in health:
+        worse = [f"{d['kind']} {d['share']:.0%} (before {d['before']:.0%})" for d in row["drift"]]
+        table.add_row(
+            *(row[name] or "-" for name in ("source_id", "voice", "state")),
+            *(row[name][:16] if row[name] else "-" for name in ("since", "last_ok")),
+            f"{row['items_a_day']:.1f} ({'-' if row['a_day'] is None else format(row['a_day'], '.1f')})",
+            escape("; ".join([*row["errors"], *worse])[:80]),
         )
-    console.print(health)
+    console.print(table)
 
 
 def show_sources(sources: Sequence[Source], console: Console | None = None) -> None:

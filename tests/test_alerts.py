@@ -13,7 +13,6 @@ from scipy.stats import nbinom, poisson
 from analysis.alerts import detect, refractory, to_frame, watch_list
 from analysis.alerts_counts import benjamini_hochberg
 from analysis.alerts_marked import threshold
-from analysis.alerts_sources import detect_sources
 from analysis.calendar_days import events_between, read_calendar
 from analysis.regression import fit, tail
 from benchmarks import weekly
@@ -136,16 +135,6 @@ def test_overlapping_events_are_all_named() -> None:
     )
     found = events_between(read_calendar(calendar), date(2025, 5, 24), date(2025, 5, 24))
     assert [event.name for event in found] == ["Masa tenang", "PSU"]
-
-
-def test_a_silent_source_is_told_within_a_day() -> None:
-    days = [date(2025, 5, 1) + timedelta(days=i) for i in range(30)]
-    healthy = pd.DataFrame({"source_id": "antara", "day": days, "ok": True, "documents": 12})
-    silent = healthy.assign(source_id="lampost", documents=[12] * 29 + [0])
-    broken = healthy.assign(source_id="disway", ok=[True] * 29 + [False], documents=[12] * 29 + [0])
-    slow = healthy.assign(source_id="bawaslu", documents=[1, 0, 0, 0, 0] * 6)
-    found = detect_sources(pd.concat([healthy, silent, broken, slow]), datetime(2025, 5, 30, 22, tzinfo=UTC))
-    assert [(a.code, a.last) for a in found] == [("disway", days[-1]), ("lampost", days[-1])]
 
 
 def test_tails_match_scipy() -> None:

@@ -205,8 +205,8 @@ def test_evidence_is_links_alone_never_a_residents_post_and_each_reading_is_ente
 
 def test_sources_tell_their_health_silent_ones_first(client: TestClient, bearer: dict[str, str]) -> None:
     items = client.get("/api/v1/sources", headers=bearer).json()
-    assert (items[0]["source_id"], items[0]["state"]) == (year.SILENT, "quiet")
-    assert [item["source_id"] for item in items if item["state"] == "ok"]
+    assert (items[0]["source_id"], items[0]["state"]) == (year.SILENT, "broken")
+    assert [item["source_id"] for item in items if item["state"] == "healthy"]
     assert len(items) == len(year.SOURCES)
 
 

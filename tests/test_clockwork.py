@@ -36,7 +36,7 @@ def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Clockwork, li
     ran: list[str] = []
     steady = [0.0]
     clockwork = Clockwork(
-        load_settings(environment={}, home=tmp_path),
+        load_settings(environment={"SEJUK_CRAWL_FASTEST_MINUTES": "60"}, home=tmp_path),
         lambda: ran.append("crawl"),
         lambda: ran.append("close"),
         wall=lambda: Clock.wall.timestamp(),

@@ -331,7 +331,7 @@ def test_the_silent_source_stands_first_with_its_error(reader: TestClient) -> No
     assert names[0] == "Radio J"
     assert len(names) == len(year.SOURCES)
     first = text.split("</tr>")[1]
-    assert "diam" in first
+    assert "rusak" in first
     assert "5 hari lalu" in first
     assert "tidak ada jawaban dalam 30 detik" in first
     assert "7 alamat tidak dibaca karena robots.txt" in " ".join(text.split())

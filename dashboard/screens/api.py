@@ -117,7 +117,7 @@ class SourceItem(BaseModel):
     source_id: str
     name: str
     voice: str
-    state: Literal["ok", "quiet", "failed", "new", "off"]
+    state: Literal["healthy", "late", "silent", "broken", "blocked", "new", "off"]
     last_ok: str | None
     items_a_day: float
     lag_hours: float | None
@@ -197,7 +197,8 @@ def alert_evidence(
 def sources(request: Request, _: Annotated[Token, Depends(token_for("sources"))]) -> list[SourceItem]:
     """Return every source's health."""
     with reading(request) as store:
-        return [SourceItem.model_validate(row) for row in source_health(store, request.app.state.clock())]
+        rows = source_health(store, request.app.state.clock(), request.app.state.zone)
+    return [SourceItem.model_validate(row) for row in rows]
 
 
 @router.get("/openapi.json", include_in_schema=False)

@@ -86,7 +86,7 @@ def _page(request: Request, error: str = "", status: int = 200, given: tuple[str
         everyone, every_token = users.listed(store, now), tokens.listed(store, now)
         entries = [entry | {"detail": json.loads(entry["detail"])} for entry in audit.latest(store)]
         broken = audit.verify(store)
-        sources = source_health(store, now)
+        sources = source_health(store, now, settings.timezone)
         granted = grants.listed(store)
         counts = store.counts()
     return show(

@@ -20,10 +20,10 @@ NAMES = {"press": "pers", "official": "resmi", "public": "warga"}
 def sources(request: Request, user: Annotated[User, Depends(allow())]) -> Response:
     """Show every source's health, silent ones first."""
     with reading(request) as store:
-        rows = source_health(store, request.app.state.clock())
+        rows = source_health(store, request.app.state.clock(), request.app.state.zone)
     for row in rows:
         row["voice"] = NAMES[row["voice"]]
         row["host"] = urlsplit(row["address"]).netloc or row["kind"]
     enabled = [row for row in rows if row["enabled"]]
-    silent = sum(row["state"] in ("quiet", "failed", "new") for row in enabled)
+    silent = sum(row["state"] not in ("healthy", "late") for row in enabled)
     return show(request, "sumber.html", sources=rows, silent=silent, enabled=len(enabled))
