@@ -11,13 +11,14 @@ from analysis.mentions import Found
 
 _LONGEST_GAP = 45  # characters between two names of one chain
 PASSED_ON = ("resident", "home", "comparison", "arrest", "direction", "dateline", "organisation", "person", "office")
-_LIST = frozenset({"dan", "serta", "hingga", "atau", "maupun", "juga", "sampai", "n"})
+_LIST = frozenset({"dan", "serta", "hingga", "atau", "maupun", "juga", "sampai", "sama", "n"})
 _LINK = (
     (DESA | KECAMATAN | KABUPATEN | DUSUN | _LIST)
     - {"camat", "bupati", "pemkab", "kades", "lurah"}
     | frozenset("di wilayah tepatnya yakni yaitu provinsi prov lampung masuk termasuk bagian dalam administratif "
-                "dua tiga empat lima desanya kecamatannya warga pemuda".split())
+                "dua tiga empat lima desanya kecamatannya warga pemuda yang yg ada berada terletak".split())
 )  # fmt: skip
+_APART = frozenset({"di", "yang", "yg"})
 _GAP = re.compile(r"[\w\s,()/&:\"'\u2018\u2019\u201c\u201d.-]*")
 _SENTENCE = re.compile(r"(?<!\bds)(?<!\bkec)(?<!\bkab)(?<!\bkp)(?<!\bkel)(?<!\bdsn)\.(?:\s|$)|[!?;\n]")
 
@@ -35,6 +36,9 @@ def link(found: Sequence[Found], plain: str) -> None:
         if hit.chain != before.chain:
             continue
         hit.listed, hit.located = is_list(before, hit, plain), hit.located or before.located
+        hit.bracketed = "(" in plain[before.end : hit.start]
+        if before.role in ("road", "organisation") and fits(before, hit):
+            before.role = "event"  # "Jalan A, Kecamatan K": a road in A
         if hit.role == "event" and before.role in PASSED_ON:
             hit.role = before.role
         if not hit.trigger and hit.listed:
@@ -54,9 +58,11 @@ def _linked(before: Found, hit: Found, plain: str) -> bool:
     if len(gap) > _LONGEST_GAP or not _GAP.fullmatch(gap) or _SENTENCE.search(gap):
         return False
     words = re.findall(r"[^\W\d_]+", gap)
+    if before.trigger == "dusun" and (hit.trigger == "desa" or ("desa" in hit.levels and not gap.strip())):
+        return all(word in _LINK for word in words)
     if not words:
         return bool(gap.strip()) or fits(before, hit) or hit.levels.isdisjoint({"desa", "landmark"})
-    if "di" in words and not (fits(before, hit) or fits(hit, before) or "kabupaten" in before.levels):
+    if not _APART.isdisjoint(words) and not (fits(before, hit) or fits(hit, before) or "kabupaten" in before.levels):
         return False  # "warga Gedong Tataan di Gadingrejo" are two places
     return all(word in _LINK for word in words)
 
@@ -72,11 +78,12 @@ def parent_of(hit: Found, chain: Sequence[Found]) -> Found | None:
     """Return the kecamatan that a chain gives a name: the next one to its right, else the last to its left.
 
     To the right a kecamatan that does not fit loses against a fitting one to the left, as in
-    "Kecamatan K: Desa A; Kecamatan L: Desa B".
+    "Kecamatan K: Desa A; Kecamatan L: Desa B". One in brackets speaks of the name before it, and of others that fit.
     """
     at = chain.index(hit)
-    right = next((other for other in chain[at + 1 :] if is_kecamatan(other)), None)
-    left = next((other for other in reversed(chain[:at]) if is_kecamatan(other)), None)
+    after, before = chain[at + 1 :], chain[:at]
+    right = next((o for o in after if is_kecamatan(o) and (not o.bracketed or o is after[0] or fits(hit, o))), None)
+    left = next((o for o in reversed(before) if is_kecamatan(o) and not o.bracketed), None)
     if right and left and not fits(hit, right) and fits(hit, left):
         return left
     return right or left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,9 +18,10 @@ from analysis.records import Candidate, Location, Mention, PlaceLevel
 RULES = "2026-11"  # changed with the rules: stories located by others are located anew
 EVENT = ("event", "implied")
 # Where no place of the event is said, what stands in for it, the best first.
-FALLBACKS = (("resident",), ("office",), ("dateline",))
+FALLBACKS = (("resident",), ("office",), ("dateline",), ("road", "direction"))
 OTHER_KECAMATAN = "not a desa of the kecamatan beside it"
 ASIDE = ("home", "comparison", "arrest", "person", "ship", "organisation", "river", "road", "direction")
+_HERE = frozenset({"desa", "kecamatan", "kabupaten", "landmark"})
 _DATELINE = re.compile(r"[\s.,]*(?:\([^)]{2,40}\)\s*|[\w. ]{3,25}\s*)?[-|:]")
 _CORRECTED = re.compile(
     r"\b(?:ternyata|aslinya|sebenarnya|sebetulnya|rupanya|melainkan|tkp(?:-?nya)?"
@@ -35,6 +37,7 @@ class _Context:
     competing: bool  # another kabupaten is named as a place
     kecamatan: frozenset[str]  # of the region, named as places, homes or offices
     landmarks: frozenset[str]  # desa of the landmarks that are named
+    denied: frozenset[str]  # kecamatan that are only named as another one
     own_source: bool
 
     @property
@@ -58,26 +61,32 @@ class Locator:
         found = [hit for each in fields for hit in self._read(each)]
         if not found:
             return Location(PlaceLevel.NONE, reason="no place of the region is named")
-        grouped = [list(group) for _, group in groupby(found, key=lambda hit: (hit.field, hit.chain))]
+        competing = _speaks_of_another(found)
+        grouped = [list(group) for _, group in groupby(found, key=_chain_key)]
+        _name_alike(found, grouped)
         for chain in grouped:
             for hit in chain:
-                self._resolve_area(hit, chain)
+                self._resolve_area(hit, chain, competing)
         context = _context(found, source_region == self.gazetteer.code)
         for chain in grouped:
             for hit in chain:
                 self._resolve(hit, chain, context)
-        self._settle(found)
+        self._settle(found, context)
         return self._decide(found, {each.name: each.plain for each in fields})
 
     def _read(self, text: Field) -> list[Found]:
         """Find the names of a field; say what each is called, what part it plays, and which belong together."""
         found = self._names.find(text)
+        floor = 0
         for hit in found:
-            before = cues.words_before(text.plain, hit.start)
+            before = cues.words_before(text.plain, hit.start, floor)
+            floor = hit.end if hit.capital else floor
             words = [word for word in before if word.isalnum()]
             hit.trigger = cues.trigger_of(before)
             hit.role = cues.role_of(words, hit.trigger)
             hit.located = cues.is_located(words)
+            if words[:1] == ["ke"] and hit.role == "event" and not hit.levels & _HERE:
+                hit.role = "direction"  # goods sent to another place
         chains.link(found, text.plain)
         first = [hit for hit in found if hit.chain == 1 and not hit.trigger]
         if text.name == "text" and first and first[0].start < 25 and _DATELINE.match(text.plain, first[-1].end):
@@ -87,23 +96,23 @@ class Locator:
 
     # -- what a name means ------------------------------------------------------------------------
 
-    def _resolve_area(self, hit: Found, chain: Sequence[Found]) -> None:
+    def _resolve_area(self, hit: Found, chain: Sequence[Found], competing: bool) -> None:
         """Choose what a name of a kabupaten or kecamatan means; these are the context of the desa."""
         if "kabupaten" in hit.levels:
             _choose(hit, "kabupaten", "name of the region", 0.95)
-        elif "elsewhere_kabupaten" in hit.levels and hit.trigger not in ("desa", "kecamatan"):
+        elif "elsewhere_kabupaten" in hit.levels and hit.trigger not in ("desa", "kecamatan") and hit.capital:
             _choose_elsewhere(hit, "name of another kabupaten")
         elif chains.region_of(hit, chain) == "elsewhere" and not self._own_chain(hit, chain):
             _choose_elsewhere(hit, "another kabupaten is named with it")
         elif hit.trigger == "kecamatan" or ("kecamatan" in hit.levels and hit.trigger != "desa" and hit.capital):
-            self._resolve_kecamatan(hit, chain)
+            self._resolve_kecamatan(hit, chain, competing)
 
     def _own_chain(self, hit: Found, chain: Sequence[Found]) -> bool:
         """Tell whether the chain names a kecamatan of the region beside the name, nearer than the other kabupaten."""
         parent = chains.parent_of(hit, chain)
         return parent is not None and parent is not hit and chains.region_of(parent, chain) != "elsewhere"
 
-    def _resolve_kecamatan(self, hit: Found, chain: Sequence[Found]) -> None:
+    def _resolve_kecamatan(self, hit: Found, chain: Sequence[Found], competing: bool) -> None:
         if chains.is_desa_before(hit, chain):
             return
         if "kecamatan" not in hit.levels:
@@ -112,7 +121,8 @@ class Locator:
             return
         at = chain.index(hit)
         confirmed = any(chains.fits(other, hit) for other in chain[:at]) or chains.region_of(hit, chain) == "own"
-        if hit.trigger or hit.role == "office" or confirmed or hit.name not in self.gazetteer.risky:
+        doubtful = hit.name in self.gazetteer.risky or (competing and any(map(_is_elsewhere, hit.senses)))
+        if hit.trigger or hit.role == "office" or confirmed or not doubtful:
             _choose(hit, "kecamatan", "said to be a kecamatan" if hit.trigger else "name of a kecamatan", 0.92)
         else:
             hit.rule = "also a word or a place elsewhere"
@@ -121,8 +131,8 @@ class Locator:
         """Choose what a name of a desa or landmark means, with the rule that decided, or leave it open."""
         if hit.chosen:
             return
-        if hit.trigger == "dusun" and hit is not chain[-1]:
-            hit.rule = "a hamlet; the desa that follows counts"
+        if hit.hamlet and "landmark" not in hit.levels:
+            hit.rule = "a hamlet; the desa it lies in counts"
         elif "kecamatan" in hit.levels and hit.trigger != "desa" and not chains.is_desa_before(hit, chain):
             if context.region and not context.competing and hit.capital:
                 _choose(hit, "kecamatan", "the text speaks of the region", 0.85)
@@ -137,7 +147,7 @@ class Locator:
     def _resolve_desa(self, hit: Found, chain: Sequence[Found], context: _Context) -> None:
         desa = [s for s in hit.senses if s.level == "desa"]
         parent = chains.parent_of(hit, chain)
-        if parent is not None:
+        if parent is not None and not _is_listed_desa(parent, context):
             codes = {s.code for s in parent.senses if s.level == "kecamatan"}
             fitting = [s for s in desa if s.parent in codes]
             if len(fitting) == 1:
@@ -147,16 +157,24 @@ class Locator:
             else:
                 _choose_elsewhere(hit, "a kecamatan of another kabupaten stands beside it")
             return
+        proper = hit.capital and (hit.located or hit.role == "resident") and not any(map(str.isupper, hit.raw[1:]))
         if not hit.trigger and (hit.name in self.gazetteer.risky or not hit.capital):
-            hit.rule = "a common word without desa before it"
+            fitting = [s for s in desa if s.parent in context.kecamatan]
+            if proper and hit.raw[0].isupper() and len(fitting) == 1:
+                _take(hit, fitting[0], "a place by its words, its kecamatan is named in the text", 0.85)
+            else:
+                hit.rule = "a common word without desa before it"
             return
         fitting = [s for s in desa if s.parent in context.kecamatan]
         if len(fitting) == 1:
             _take(hit, fitting[0], "its kecamatan is named in the text", 0.92)
         elif len(desa) > 1:
             near = [s for s in desa if s.code in context.landmarks]
+            left = [s for s in desa if s.parent not in context.denied]
             if len(near) == 1:
                 _take(hit, near[0], "a landmark of it is named", 0.85)
+            elif len(left) == 1:
+                _take(hit, left[0], "said not to be the one of the other kecamatan", 0.85)
             else:
                 hit.rule = "shared by several desa and nothing decides"
         else:
@@ -181,27 +199,34 @@ class Locator:
         else:
             hit.rule = "has namesakes elsewhere and nothing speaks of the region"
 
-    def _settle(self, found: Sequence[Found]) -> None:
-        """Settle open names by the desa that are certain: a shared name, or a common word, listed or told with them."""
-        if all(hit.chosen or "desa" not in hit.levels for hit in found):
+    def _settle(self, found: Sequence[Found], context: _Context) -> None:
+        """Settle open names by the desa told with them: shared names, common words, two that lie together only here."""
+        if not any(map(_is_open, found)):
             return
         sure = [h for h in found if h.chosen and h.chosen.level == "desa" and h.role not in ASIDE]
         told = Counter(code for code in {h.chosen.code: h.chosen.parent for h in sure if h.chosen}.values())
-        for hit in found:
+        beside_it = {h.chosen.parent for h in found if h.chosen and h.chosen.level in ("desa", "landmark")}
+        together = None if context.competing else _only_common_kecamatan(found)
+        for hit in filter(_is_open, found):
             desa = [s for s in hit.senses if s.level == "desa"]
-            if hit.chosen or not desa or hit.role in ASIDE or hit.rule == OTHER_KECAMATAN:
-                continue
-            beside = {h.chosen.parent for h in sure if h.chosen and (h.field, h.chain) == (hit.field, hit.chain)}
-            same = {h.chosen.code for h in sure if h.chosen and h.name == hit.name}
+            beside = {h.chosen.parent for h in sure if h.chosen and _chain_key(h) == _chain_key(hit)}
+            same = {h.chosen.code for h in found if h.chosen and h.chosen.level == "desa" and h.name == hit.name}
             listed = [s for s in desa if s.parent in beside]
             around = [s for s in desa if told[s.parent] >= 2]
-            proper = hit.trigger == "desa" or (hit.capital and any(map(str.islower, hit.raw)) and hit.start > 0)
-            if len(same) == 1 and proper:
+            pair = [s for s in desa if s.parent == together]
+            near = [s for s in desa if s.parent in beside_it]
+            if not (hit.trigger == "desa" or (hit.capital and any(map(str.islower, hit.raw)) and hit.start > 0)):
+                continue
+            if len(same) == 1:
                 _take(hit, next(s for s in desa if s.code in same), "resolved elsewhere in the text", 0.9)
-            elif len(listed) == 1 and len(beside) == 1 and proper:
+            elif len(listed) == 1 and len(beside) == 1:
                 _take(hit, listed[0], "listed with desa of one kecamatan", 0.85)
-            elif len(desa) == 1 and len(around) == 1 and proper:
+            elif len(desa) == 1 and len(around) == 1:
                 _take(hit, around[0], "told with other desa of its kecamatan", 0.85)
+            elif len(desa) > 1 and len(near) == 1:
+                _take(hit, near[0], "told with a desa of its kecamatan", 0.85)
+            elif len(pair) == 1:
+                _take(hit, pair[0], "named with another desa of its kecamatan", 0.85)
 
     # -- where the matter takes place -------------------------------------------------------------
 
@@ -210,11 +235,12 @@ class Locator:
         corrected = [
             h for h in events if _outside(h) and _CORRECTED.search(plain[h.field], max(0, h.start - 90), h.start)
         ]
-        events = corrected or events
+        events = corrected or _without_roundup(events, plain)
         if not corrected and (any(map(_fine, events)) or not any(map(_outside, events))):
-            events += [h for h in found if _fine(h) and h.role == "resident"]
+            finer = any(_fine(h) and not _is_kecamatan(h) for h in events)
+            events += [h for h in found if h.role == "resident" and _fine(h) and not (finer and _is_kecamatan(h))]
         for roles in FALLBACKS:
-            if any(_fine(h) or _outside(h) for h in events):
+            if any(_fine(h) or _outside(h) for h in events) or any(_outside(h) and h.role == "road" for h in found):
                 break
             events += [h for h in found if h.chosen and h.role in roles]
         mentions = tuple(_mention(hit) for hit in found)
@@ -250,6 +276,84 @@ class Locator:
         )
 
 
+def _is_elsewhere(sense: Sense) -> bool:
+    return sense.level.startswith("elsewhere")
+
+
+def _speaks_of_another(found: Sequence[Found]) -> bool:
+    """Tell whether another kabupaten is named and the region is not."""
+    names = [hit for hit in found if hit.capital and hit.role not in ("resident", *ASIDE)]
+    return any("elsewhere_kabupaten" in h.levels for h in names) and not any("kabupaten" in h.levels for h in names)
+
+
+def _chain_key(hit: Found) -> tuple[str, int]:
+    return hit.field, hit.chain
+
+
+def _name_alike(found: Sequence[Found], grouped: Sequence[Sequence[Found]]) -> None:
+    """Let a bare name be what the text calls it elsewhere, a desa or a hamlet: "Petani K" beside "Desa K"."""
+    for chain in grouped:
+        for hit, after in itertools.pairwise(chain):
+            hit.hamlet = hit.trigger == "dusun" and "desa" in after.levels | {after.trigger}
+    called = {h.name for h in found if h.trigger == "desa"} - {h.name for h in found if h.trigger == "kecamatan"}
+    spoken = {_chain_key(h) for h in found if h.trigger == "desa"}
+    hamlets = {h.name.removeprefix("dusun ") for h in found if h.hamlet or h.name.startswith("dusun ")} - called
+    for hit in found:
+        if hit.trigger:
+            continue
+        if hit.name in hamlets:
+            hit.hamlet = True
+        elif hit.name in called and hit.capital and hit.role != "office" and _chain_key(hit) not in spoken:
+            hit.trigger = "desa"
+
+
+def _is_open(hit: Found) -> bool:
+    """Tell whether a name may still be taken for a desa."""
+    return (
+        not hit.chosen
+        and "desa" in hit.levels
+        and not hit.hamlet
+        and hit.role not in ASIDE
+        and hit.rule != OTHER_KECAMATAN
+    )
+
+
+def _only_common_kecamatan(found: Sequence[Found]) -> str | None:
+    """Return the one kecamatan in which two or more open names are desa, where at least one is called so."""
+    parents = {hit.name: {s.parent for s in hit.senses if s.level == "desa"} for hit in filter(_is_open, found)}
+    called = any(hit.name in parents and (hit.trigger == "desa" or hit.role == "resident") for hit in found)
+    if len(parents) < 2 or not called:
+        return None
+    shared = [code for code, count in Counter(itertools.chain(*parents.values())).items() if count >= 2]
+    return shared[0] if len(shared) == 1 else None
+
+
+def _is_listed_desa(parent: Found, context: _Context) -> bool:
+    """Tell whether a name that could be a kecamatan elsewhere is a desa of a kecamatan that the text names."""
+    return (
+        not parent.trigger
+        and "kecamatan" not in parent.levels
+        and any(s.level == "desa" and s.parent in context.kecamatan for s in parent.senses)
+    )
+
+
+def _without_roundup(events: list[Found], plain: dict[str, str]) -> list[Found]:
+    """Leave out places of the region that only stand in a sentence with two others, where the matter is elsewhere.
+
+    As in "Rapat di Way Jepara ... Ia menyebut harimau di Suoh, beruang di Tanggamus, buaya di Padang Cermin".
+    """
+    if not events or not _outside(min(events, key=_order)):
+        return events
+    sentences: dict[tuple[str, int], set[str]] = {}
+    for hit in filter(_outside, events):
+        sentences.setdefault(_sentence(hit, plain), set()).add(hit.name)
+    return [hit for hit in events if _outside(hit) or len(sentences.get(_sentence(hit, plain), ())) < 2]
+
+
+def _sentence(hit: Found, plain: dict[str, str]) -> tuple[str, int]:
+    return hit.field, plain[hit.field].rfind(". ", 0, hit.start)
+
+
 def _outweighed(inside: Sequence[Found], outside: Sequence[Found]) -> bool:
     """Tell whether the region is only named beside an event somewhere else, never in one chain with it.
 
@@ -271,13 +375,20 @@ def _context(found: Sequence[Found], own_source: bool) -> _Context:
     """Gather what the names of kabupaten, kecamatan and landmarks say of the whole text."""
     said = [hit for hit in found if hit.role not in ("comparison", "person", "ship")]
     area = [hit for hit in said if hit.chosen]
+    aside = [hit for hit in found if hit.role == "comparison" and hit.chosen and hit.chosen.level == "kecamatan"]
+    kecamatan = frozenset(h.chosen.code for h in area if h.chosen and h.chosen.level == "kecamatan")
     return _Context(
         any(h.chosen.level == "kabupaten" for h in area if h.chosen),
         any(_outside(hit) and hit.role in ("event", "road", "arrest", "river") for hit in area),
-        frozenset(h.chosen.code for h in area if h.chosen and h.chosen.level == "kecamatan"),
+        kecamatan,
         frozenset(s.code for hit in said for s in hit.senses if s.level == "landmark"),
+        frozenset(h.chosen.code for h in aside if h.chosen) - kecamatan,
         own_source,
     )
+
+
+def _is_kecamatan(hit: Found) -> bool:
+    return bool(hit.chosen and hit.chosen.level == "kecamatan")
 
 
 def _fine(hit: Found) -> bool:

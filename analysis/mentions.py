@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 import ahocorasick
@@ -20,15 +20,18 @@ _ODD = re.compile(  # what changes a text's length or form
 )
 _SPACES = bytes(i if chr(i).isalnum() and i < 128 else 32 for i in range(256))
 _TEASER = re.compile(
-    r"(?:baca|simak|lihat) juga[^\n.]*"
+    r"(?:baca|simak|lihat) (?:juga|pula)[^\n.]*"
     r"|(?:baca|berita terkait|berita lain(?:nya)?|artikel lain(?:nya)?|terkini|terpopuler)\s*:[^\n.]*"
 )
-_TEASING = [f"{verb} juga" for verb in ("baca", "simak", "lihat")] + (
+_TEASING = [f"{verb} {too}" for verb in ("baca", "simak", "lihat") for too in ("juga", "pula")] + (
     "baca,berita terkait,berita lain,berita lainnya,artikel lain,artikel lainnya,terkini,terpopuler".split(",")
 )
+_MID_CAPITAL = re.compile(r"[^\W\d_][,\"']? [\"'(]?[A-Z]|[A-Z]{2}")  # none: names are written small too
 _TWO_WORDS = re.compile(r"(\w+)(?: (\w+)(?: \w+)?)?")
+_BEFORE = re.compile(r" (?P<two>(?:\w+ )?(?P<one>\w+)) +(?:kec(?:amatan)? +)?$")
 _ANNOUNCING = "desa ds dsa kampung kp pekon kelurahan kel kecamatan kec kabupaten kab kota".split()
 _PLACE_FOLLOWS, _TEASER_FOLLOWS = "a place follows", "a teaser follows"
+_OWN = frozenset({"desa", "kecamatan", "kabupaten", "landmark"})
 _KABUPATEN = ("ten", "kab", "ota")  # how kabupaten, kab and kota end
 _Match = tuple[int, int, str, tuple[Sense, ...], frozenset[str], bool]  # start, end, name, senses, levels, misspelt
 
@@ -52,6 +55,8 @@ class Found:
     located: bool = False  # "in", "to": something is or happens there
     chain: int = -1  # names that say one place together share a number
     listed: bool = False  # side by side with the name before it: "A dan B"
+    bracketed: bool = False  # between brackets behind the name before it: "A (K)"
+    hamlet: bool = False  # a part of the desa that is named with it
     chosen: Sense | None = None
     rule: str = "not decided"
     confidence: float = 0.0
@@ -82,10 +87,9 @@ class Names:
                     self._automaton.add_word(f" {word} ", kind)
         self._automaton.make_automaton()
         self._senses = gazetteer.senses
-        own = {"desa", "kecamatan"}
         self._by_shortened: dict[str, list[str]] = {}
         for name, senses in gazetteer.senses.items():
-            if len(name) >= FUZZY_LENGTH and own & {sense.level for sense in senses}:
+            if len(name) >= FUZZY_LENGTH and _OWN & {sense.level for sense in senses}:
                 for form in _shortened(name):
                     self._by_shortened.setdefault(form, []).append(name)
         self._elsewhere = gazetteer.namesakes
@@ -105,9 +109,11 @@ class Names:
                 matches.append((end - 1 - entry[0], end - 1, *entry[1:], False))
         if not (matches or announced):
             return []
-        lower = text.original[:400].islower()
-        if announced:
-            matches += self._unknown(text, padded, announced, {match[0] for match in matches}, lower)
+        lower = not _MID_CAPITAL.search(text.original, 0, 400)
+        if announced or any("kecamatan" in match[4] for match in matches):
+            known = {start for start, _, _, _, levels, _ in matches if not levels.isdisjoint(_OWN)}
+            matches += self._unknown(text, padded, announced, known, lower)
+            matches += self._before_kecamatan(padded, matches)
         if not matches:
             return []
         if teasing:
@@ -142,6 +148,24 @@ class Names:
                 found.append(hit)
         return found
 
+    def _before_kecamatan(self, padded: str, matches: Sequence[_Match]) -> list[_Match]:
+        """Read unknown words right before a kecamatan as a misspelt desa of it: "tmbangan padang cermin"."""
+        found: list[_Match] = []
+        for start, _, _, senses, levels, _ in matches:
+            before = _BEFORE.search(padded, max(0, start - 40), start + 1) if "kecamatan" in levels else None
+            if before is None:
+                continue
+            parents = {sense.code for sense in senses if sense.level == "kecamatan"}
+            for words in filter(None, (before.group("two"), before.group("one"))):
+                at = before.end("one") - len(words) - 1
+                if (name := self._nearest(words, parents)) and not any(
+                    at < m[1] and m[0] < at + len(words) for m in matches
+                ):
+                    own = tuple(sense for sense in self._senses[name] if sense.parent in parents)
+                    found.append((at, at + len(words), name, own, frozenset(sense.level for sense in own), True))
+                    break
+        return found
+
     def _misspelt(self, at: int, *written: str) -> _Match | None:
         """Take a word, or two, for the name one edit away; never where it is another known name."""
         for words in written:
@@ -150,11 +174,14 @@ class Names:
                 return at, at + len(words), name, senses, frozenset(sense.level for sense in senses), True
         return None
 
-    def _nearest(self, written: str) -> str:
+    def _nearest(self, written: str, parents: Set[str] = frozenset()) -> str:
+        """Return the one name a single edit away, of a desa in `parents` where they are given; "" where none is."""
         if len(written) < FUZZY_LENGTH or written in self._senses or written in self._elsewhere:
             return ""
         shared = {name for form in _shortened(written) for name in self._by_shortened.get(form, ())}
         near = [name for name in shared if DamerauLevenshtein.distance(written, name, score_cutoff=1) <= 1]
+        if parents:
+            near = [name for name in near if any(sense.parent in parents for sense in self._senses[name])]
         places = {tuple(sense.code for sense in self._senses[name]) for name in near}
         return near[0] if len(places) == 1 else ""
 
