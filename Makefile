@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: install demo demo-year test notebooks lint lock clean help
+.PHONY: install demo demo-year test train notebooks lint lock clean help
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,6 +38,13 @@ test: $(VENV)/.test ## lint, types and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+$(VENV)/.train: $(VENV)/.runtime pyproject.toml
+	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['train'], sep='\n')" \
+	  | xargs $(PIP) install --quiet
+	@touch $@
+
+train: $(VENV)/.train ## add what fine-tuning needs (torch; with PyTorch's CPU index configured it takes 200 MB)
 
 notebooks: $(VENV)/.test ## run every notebook on the demonstration's data (after `make demo`); results in var/notebooks
 	mkdir -p var/notebooks

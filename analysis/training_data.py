@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from analysis.errors import ConfigError
 from analysis.records import ACTS, LEVELS, SENTIMENTS, THEMES
 
+NOT_FOR_TRAINING = ("split", "place", "document_id")  # fields that a file of labels may carry beside an Example's
 KINDS = ("headline", "news", "article", "post", "comment", "release")
 LANGUAGES = ("id", "jv", "su", "mix-jv", "mix-su", "mix-lpg", "slang")
 LABELS = Path(__file__).parent.parent / "data" / "labels"
@@ -119,7 +121,7 @@ def read_labels(path: Path) -> list[Example]:
     found = []
     for number, line in enumerate(path.read_text().splitlines(), 1):
         try:
-            row = json.loads(line)
+            row = {key: value for key, value in json.loads(line).items() if key not in NOT_FOR_TRAINING}
             themes = row.pop("themes", None)
             found.append(Example(**row, themes=None if themes is None else tuple(themes)))
             targets(found[-1:])
@@ -188,6 +190,29 @@ def assemble(sources: Iterable[Path], path: Path) -> tuple[int, list[str]]:
             else:
                 kept[key] = example
     return write_labels(path, kept.values()), left_out
+
+
+def validation_split(examples: Sequence[Example], writer: str | None = None) -> tuple[list[Example], list[Example]]:
+    """Return the examples to train on and those held out to stop by and to calibrate on.
+
+    A text's own hash decides, so it stays on its side whatever is added, and wherever the split is drawn again.
+
+    Args: writer: hold out this writer's texts; None holds out a tenth of all.
+
+    Raises: ConfigError where either side is empty.
+    """
+
+    def held_out(example: Example) -> bool:
+        if writer is not None:
+            return example.writer == writer
+        text = " ".join(f"{example.title} {example.text}".casefold().split())
+        return hashlib.blake2b(text.encode("utf-8", "replace")).digest()[0] % 10 == 0
+
+    train, validation = [e for e in examples if not held_out(e)], [e for e in examples if held_out(e)]
+    if not train or not validation:
+        who = f"writer {writer!r}" if writer is not None else "a tenth"
+        raise ConfigError("labels", f"{len(examples)} texts cannot be split by {who}: one side would be empty")
+    return train, validation
 
 
 def full_texts(examples: Iterable[Example]) -> Iterator[str]:

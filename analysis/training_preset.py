@@ -11,12 +11,12 @@ from scipy.special import expit
 
 from analysis.model_folder import HEADS, OUTPUTS, PARTS, Manifest, write_manifest
 from analysis.normalise import normalise
+from analysis.quality import measure
 from analysis.tension import cumulative_to_levels, tension
 from analysis.training_data import Example, full_texts, targets
 from analysis.training_linear import head_targets, train_linear
 
 OWN = OUTPUTS - HEADS[-1]  # heads that only the project's labels carry: level, act, themes
-BINS = 10
 
 
 def train_kecil(
@@ -41,17 +41,19 @@ def train_kecil(
     truth = head_targets(wanted)[:, :OWN]
     slope, offset = np.ones(OUTPUTS), np.zeros(OUTPUTS)
     for head in range(OWN):
-        fitted = LogisticRegression(C=1e6).fit(apart[:, [head]], truth[:, head])
+        rows = truth[:, head] >= 0  # a correction carries a level alone
+        fitted = LogisticRegression(C=1e6).fit(apart[rows][:, [head]], truth[rows, head])
         slope[head], offset[head] = fitted.coef_[0, 0], fitted.intercept_[0]
     on_step(f"all {len(labels)} labels and {len(moods)} sentiment texts")
     folder.mkdir(parents=True, exist_ok=True)
     train_linear([*labels, *moods]).save(folder / PARTS["ngrams"])
-    found = expected_tension(apart[:, :4] * slope[:4] + offset[:4])
+    told = wanted.level >= 0
+    found = expected_tension(apart[told, :4] * slope[:4] + offset[:4])
     facts = {
         "labels": len(labels),
         "sentiment_texts": len(moods),
         "writers": writers,
-        "across_writers": measure(wanted.level, found),
+        "across_writers": measure(wanted.level[told], found),
     }
     blend = {"ngrams": [round(float(value), 5) for value in slope]}
     bias = [round(float(value), 5) for value in offset]
@@ -83,21 +85,3 @@ def across_writers(
 def expected_tension(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the tension that the classifier gives for (n, 4) logits of level >= 1..4."""
     return tension(cumulative_to_levels(expit(logits)))
-
-
-def measure(level: NDArray[np.int64], tension: NDArray[np.float64]) -> dict[str, float]:
-    """Return AUC of level >= 2 and >= 3, quadratic-weighted kappa, and the error of calibration of level / 4.
-
-    The last is the mean distance of tension from the mean level / 4 over ten equal bins, weighted by size.
-    """
-    from sklearn.metrics import cohen_kappa_score, roc_auc_score
-
-    bins = np.minimum((tension * BINS).astype(np.int64), BINS - 1)
-    gaps = [abs(float((tension - level / 4)[bins == i].mean())) * (bins == i).mean() for i in set(bins.tolist())]
-    found = {
-        "auc_2": roc_auc_score(level >= 2, tension),
-        "auc_3": roc_auc_score(level >= 3, tension),
-        "kappa": cohen_kappa_score(level, np.rint(tension * 4).astype(np.int64), weights="quadratic"),
-        "calibration_error": sum(gaps),
-    }
-    return {name: round(float(value), 4) for name, value in found.items()}

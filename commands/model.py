@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.group()
@@ -14,15 +18,43 @@ def model() -> None:
 
 
 @model.command("train")
-@click.option("--preset", type=click.Choice(["kecil"]), required=True, help="What to train")
-@click.option("--nlp", type=click.Path(path_type=Path, file_okay=False), help="Folder with smsa/ and nusax/")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="[default: data/models/PRESET]")
-def model_train(preset: str, nlp: Path | None, out: Path | None) -> None:
-    """Train a model from data/labels and the sentiment sets (about a minute; needs scikit-learn)."""
-    from pipelines.models import MODELS, train_preset
+@click.option("--preset", type=click.Choice(["kecil"]), help="Train the small default")
+@click.option("--base", help="Fine-tune a BERT: a folder, or a name such as indobenchmark/indobert-base-p1")
+@click.option("--revision", help="Commit, branch or tag of the base on the hub")
+@click.option("--labels", type=FILE, multiple=True, help="JSONL of labels [default: data/labels/tension_train.jsonl]")
+@click.option("--nlp", type=FOLDER, help="Folder with smsa/ and nusax/")
+@click.option("--out", type=FOLDER, help="Where the model is written [default of a preset: data/models/PRESET]")
+@click.option("--epochs", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--batch", type=click.IntRange(1), default=16, show_default=True, help="Texts a step")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), default=3e-5, show_default=True)
+@click.option("--window", type=click.IntRange(16), default=192, show_default=True, help="Tokens read of a text")
+@click.option("--patience", type=click.IntRange(1), default=2, show_default=True, help="Epochs without getting better")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--save-every", type=click.IntRange(1), default=200, show_default=True, help="Steps between two saves")
+@click.option("--validation-writer", help="Hold out this writer's texts [default: a tenth of all]")
+def model_train(
+    preset: str | None, base: str | None, out: Path | None, labels: tuple[Path, ...], nlp: Path | None, **plan: Any
+) -> None:
+    """Train a model from labels and the sentiment sets: --preset (a minute), or --base (needs the extra `train`).
 
-    manifest = train_preset(nlp, out or MODELS / preset, lambda line: click.echo(line, err=True))
-    click.echo(json.dumps({"model_id": manifest.model_id} | manifest.facts, indent=1))
+    A training with --base that was stopped goes on when the same command is given again.
+    """
+    from pipelines.models import MODELS, train_base, train_preset
+
+    if (preset is None) == (base is None):
+        raise click.UsageError("give --preset kecil, or --base")
+    if base is None:
+        manifest = train_preset(nlp, out or MODELS / str(preset), lambda line: click.echo(line, err=True))
+        facts = {"model_id": manifest.model_id} | manifest.facts
+    else:
+        from analysis.training_state import Plan
+        from pipelines.terminal_models import training_progress
+
+        if out is None:
+            raise click.UsageError("give --out FOLDER")
+        with training_progress() as on_step:
+            facts = train_base(Plan(base=base, **plan), labels, nlp, out, on_step)
+    click.echo(json.dumps(facts, indent=1))
 
 
 @model.command("list")

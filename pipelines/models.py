@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.errors import ModelError
+from analysis.errors import ConfigError, ModelError
 from analysis.model_folder import Manifest, verify
 from pipelines.config import PROJECT
+
+if TYPE_CHECKING:
+    from analysis.training_data import Example
+    from analysis.training_state import Plan
 
 MODELS = PROJECT / "data" / "models"
 
@@ -25,6 +29,50 @@ def train_preset(nlp: Path | None, folder: Path, on_step: Callable[[str], None])
     from analysis.training_preset import train_kecil
 
     return train_kecil(project_labels(), sentiment_training(nlp_folder(nlp)), folder, on_step)
+
+
+def train_base(
+    plan: Plan,
+    labels: Sequence[Path],
+    nlp: Path | None,
+    folder: Path,
+    on_step: Callable[[int, int, str], None],
+) -> dict[str, Any]:
+    """Fine-tune a BERT-like base; return its facts.
+
+    Args:
+        labels: files of labels; the project's own where empty.
+        nlp: folder of the sentiment sets; where None and none lies at its usual place, training goes without.
+
+    Raises: ModelError (torch is missing, the base cannot be had), ConfigError (labels or sets are missing).
+    """
+    from analysis.training_folder import need_training_extra
+
+    need_training_extra()
+    from analysis.training_encoder import train_encoder
+
+    moods = _moods(nlp)
+    if not moods:
+        on_step(0, 1, "no sentiment sets (--nlp): the sentiment head learns from the labels alone")
+    return train_encoder(plan, read_all(labels), moods, folder, on_step)
+
+
+def read_all(files: Sequence[Path]) -> list[Example]:
+    """Return the examples of these files, or the project's own where there are none."""
+    from analysis.training_data import project_labels, read_labels
+
+    return [example for file in files for example in read_labels(file)] if files else project_labels()
+
+
+def _moods(nlp: Path | None) -> list[Example]:
+    from analysis.training_data import nlp_folder, sentiment_training
+
+    try:
+        return sentiment_training(nlp_folder(nlp))
+    except ConfigError:
+        if nlp is not None:
+            raise
+        return []
 
 
 def installed() -> list[dict[str, Any]]:

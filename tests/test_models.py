@@ -14,10 +14,11 @@ from sklearn.metrics import f1_score
 from analysis.classifier import Classifier
 from analysis.errors import ConfigError
 from analysis.model_folder import MANIFEST
+from analysis.quality import measure
 from analysis.records import Scores
 from analysis.tension import tension
 from analysis.training_data import Example, nlp_folder, nusax, project_labels, smsa, targets
-from analysis.training_preset import measure, train_kecil
+from analysis.training_preset import train_kecil
 from pipelines.config import PROJECT
 from pipelines.models import MODELS, installed
 from run_monitor import cli
