@@ -48,7 +48,7 @@ def open_base(base: str, revision: str | None, seed: int) -> tuple[Any, Any, str
     """
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils.logging import disable_progress_bar
+    from transformers.utils import logging as said
 
     folder = Path(base)
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
@@ -57,7 +57,8 @@ def open_base(base: str, revision: str | None, seed: int) -> tuple[Any, Any, str
             "convert it with `AutoModel.from_pretrained(FOLDER).save_pretrained(NEW)` and give `--base NEW`"
         )
     logging.getLogger("transformers").setLevel(logging.ERROR)  # new heads are meant to be new
-    disable_progress_bar()
+    silence: Any = said.disable_progress_bar
+    silence()
     torch.manual_seed(seed)
     options: dict[str, Any] = {"revision": revision} if revision else {}
     try:
