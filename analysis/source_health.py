@@ -15,7 +15,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtrc  # the page carries it: scipy.stats would weigh 50 MB
 
 BASELINE = 56  # days of history that a cadence is learned from
 LEAST_DAYS = 14  # of history before a silence can be judged
@@ -188,7 +188,7 @@ def _drift(history: Sequence[SourceDay], kind: str) -> Drift | None:
     if recent < DRIFT_LEAST or before < DRIFT_BEFORE:
         return None
     usual = (bad_before + 1) / (before + 2)
-    if bad / recent - usual < DRIFT_RISE or binom.sf(bad - 1, recent, usual) >= DRIFT_CHANCE:
+    if bad / recent - usual < DRIFT_RISE or bdtrc(bad - 1, recent, usual) >= DRIFT_CHANCE:
         return None
     return Drift(kind, bad / recent, bad_before / before)
 

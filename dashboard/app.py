@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import logging
 import os
 from collections.abc import Callable
 from datetime import datetime
+from types import ModuleType
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
@@ -57,16 +57,19 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> F
     app.state.settings, app.state.clock = settings, clock
     app.state.zone, app.state.region_name = settings.timezone, str(settings.region_facts()["name"])
     app.mount("/static", Static(directory=HERE / "static"), "static")
-    for name in SCREENS:
-        if importlib.util.find_spec(f"dashboard.screens.{name}") is None:
-            continue
-        app.include_router(importlib.import_module(f"dashboard.screens.{name}").router)
+    for screen in load_screens():
+        app.include_router(screen.router)
     app.add_exception_handler(NotSignedIn, _to_sign_in)
     app.add_exception_handler(StarletteHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(StorageError, _no_storage)
     app.add_exception_handler(MonitorError, _failed)
     return app
+
+
+def load_screens() -> list[ModuleType]:
+    """Return the modules of the screens, in the order of their routes."""
+    return [importlib.import_module(f"dashboard.screens.{name}") for name in SCREENS]
 
 
 class Static(StaticFiles):

@@ -7,12 +7,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 # Light to dark in even steps of lightness, so that the order holds in grey print and for colour-blind readers.
 COLOURS = ("#e9f1f0", "#fbdca6", "#f6b26b", "#d9652b", "#8f1d14")
@@ -23,6 +21,9 @@ NARROWEST = 320  # so that the legend fits beneath
 SPARE = 1.25  # cells for each desa, so that the outline can follow the land
 
 Ring = Sequence[tuple[float, float]]  # longitude, latitude
+Points = tuple[tuple[str, float, float], ...]  # code, latitude, longitude; in order of code
+Cells = dict[str, tuple[int, int]]  # column and row by code, the north on top
+LAID_OUT: dict[Points, Cells] = {}  # what was laid out once
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def centroids(region: Path) -> dict[str, tuple[float, float]]:
 
 
 def _tiled(desa: Sequence[MapDesa]) -> tuple[dict[str, str], str, str, float, float]:
-    cells = lay_out(tuple((d.code, d.lat, d.lon) for d in desa))
+    cells = lay_out(tuple(sorted((d.code, d.lat, d.lon) for d in desa)))
     kecamatan = {cells[d.code]: d.kecamatan for d in desa}
     columns, rows = (max(axis) + 1 for axis in zip(*kecamatan, strict=True))
     tile = min(2 * TILE, max(TILE, NARROWEST // columns))
@@ -118,14 +119,20 @@ def _tiled(desa: Sequence[MapDesa]) -> tuple[dict[str, str], str, str, float, fl
     return shapes, "".join(_edges(kecamatan, tile)), _names(middle, width), width, height
 
 
-@lru_cache(maxsize=8)
-def lay_out(desa: tuple[tuple[str, float, float], ...]) -> dict[str, tuple[int, int]]:
-    """Give every desa a cell of a square grid, as near to where it lies as all others allow.
+def lay_out(desa: Points) -> Cells:
+    """Give every desa a cell of a square grid, as near to where it lies as all others allow; kept once made."""
+    if desa not in LAID_OUT:
+        LAID_OUT[desa] = assign(desa)
+    return LAID_OUT[desa]
 
-    Args: desa: (code, latitude, longitude) in degrees.
-    Returns: (column, row) by code, the north on top; the sum of squared distances is the least possible.
+
+def assign(desa: Points) -> Cells:
+    """Return the cells of a layout: the sum of squared distances is the least possible.
+
     Source: assignment problem, Jonker and Volgenant 1987, as in scipy.optimize.linear_sum_assignment.
     """
+    from scipy.optimize import linear_sum_assignment  # 20 MB, which the page need not carry
+
     latitude = np.array([lat for _, lat, _ in desa])
     longitude = np.array([lon for _, _, lon in desa])
     x = (longitude - longitude.min()) * math.cos(math.radians(float(latitude.mean())))

@@ -61,6 +61,22 @@ def test_starting_the_command_loads_neither_torch_nor_transformers() -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_the_page_stays_small() -> None:
+    heavy = (
+        "scipy.optimize",
+        "scipy.stats",
+        "onnxruntime",
+        "transformers",
+        "scrapy",
+        "trafilatura",
+        "openpyxl",
+        "fpdf",
+    )
+    code = f"import sys, dashboard.app as a; a.load_screens(); print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_only_training_may_import_torch() -> None:
     users = {
         file.name

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pipelines.config import PROJECT
-from pipelines.map import COLOURS, NO_DATA, MapDesa, MapWords, draw_map, lay_out
+from pipelines.map import COLOURS, LAID_OUT, NO_DATA, MapDesa, MapWords, draw_map, lay_out
 
 WORDS = MapWords("Peta Pesawaran", "tenang", "tegang", "diperkirakan", "tidak ada data")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -44,6 +44,16 @@ def test_every_desa_has_a_tile_of_its_own_near_where_it_lies() -> None:
         for d in region
     ]
     assert sum(together) / len(together) > 0.9
+
+
+def test_a_region_is_laid_out_once_in_whatever_order_its_desa_come() -> None:
+    region = [desa(f"98.01.01.{2001 + i}", -5.1 - i * 0.01, 105.0 + i % 3 * 0.01) for i in range(9)]
+    before = len(LAID_OUT)
+    drawn = [draw_map(each, WORDS) for each in (region, region[::-1])]
+    assert len(LAID_OUT) == before + 1
+    assert sorted(re.findall(r"<g class=\"desa.*?</g>", drawn[0])) == sorted(
+        re.findall(r"<g class=\"desa.*?</g>", drawn[1])
+    )
 
 
 def test_what_is_estimated_is_hatched_and_what_is_not_known_is_grey() -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Annotated
@@ -20,6 +18,7 @@ from dashboard.access import User, allow
 from dashboard.screens.api import router as api
 from dashboard.showing import show
 from dashboard.stores import reading, writing
+from dashboard.threads import apart
 from pipelines import pages
 from pipelines.audit import record
 from pipelines.config import Settings
@@ -68,9 +67,7 @@ def download(
         return _page(request, "data_busy", status=503)
     folder = tempfile.TemporaryDirectory(prefix="sejuk-")
     try:
-        with ProcessPoolExecutor(1, get_context("spawn")) as apart:  # its memory goes when it is done
-            asked_for = (request.app.state.settings, level, format, first, last, folder.name)
-            file = apart.submit(write_table, *asked_for).result()
+        file = apart(write_table, request.app.state.settings, level, format, first, last, folder.name)
     finally:
         AT_ONCE.release()
     headers = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Annotated, Any
 
-import pandas as pd
 from fastapi import APIRouter, Depends, Request, Response
 from markupsafe import Markup
 
@@ -79,9 +79,8 @@ def _view(request: Request, settings: Settings, store: Store, days: pages.Days, 
     places = places_of(settings.region)
     context: dict[str, Any] = {"days": days, "day": day, "one": ONE, "voice": voice, "built": day in days.built}
     if day in days.built:
-        both = pages.daily_of(settings, store, "desa", [day - pages.WEEK, day])
-        today = both[(both["day"] == day.isoformat()) & (both["voice"] == VOICES[voice])]
-        done, rows = pages.done(store, day), _rows(today, places)
+        both = pages.figures_of(settings, store, [day - pages.WEEK, day], VOICES[voice])
+        done, rows = pages.done(store, day), _rows([row for row in both if row["day"] == day.isoformat()], places)
         context |= {
             "comparable": day - pages.WEEK in days.built,
             "rising": pages.rising(settings, store, both, day, VOICES[voice], done.visited),
@@ -89,8 +88,8 @@ def _view(request: Request, settings: Settings, store: Store, days: pages.Days, 
             "done": done,
             "watch": store.watch_list(day),
             "single": SINGLE,
-            "coverage": float(today["coverage"].max()),
-            "counts": {status: int((today["status"] == status).sum()) for status in STATUSES},
+            "coverage": max(row["coverage"] for row in rows),
+            "counts": {status: sum(row["status"] == status for row in rows) for status in STATUSES},
             "names": {code: places.name(code) for code in (*places.desa, *places.kecamatan, places.code)},
             "rows": rows,
             "map": _map(request, settings, places, rows),
@@ -99,10 +98,10 @@ def _view(request: Request, settings: Settings, store: Store, days: pages.Days, 
     return part(request, "peta_view.html", **context)
 
 
-def _rows(today: pd.DataFrame, places: Places) -> list[Row]:
+def _rows(today: Iterable[Row], places: Places) -> list[Row]:
     """Return the list beside the map: those with enough data first, most tense first, then by name."""
     rows = []
-    for r in today.to_dict("records"):
+    for r in today:
         desa = places.desa.get(r["desa_code"])
         if desa:
             kecamatan = places.kecamatan[desa.kecamatan_code].name
@@ -112,7 +111,7 @@ def _rows(today: pd.DataFrame, places: Places) -> list[Row]:
                 "kecamatan_code": desa.kecamatan_code,
                 "kecamatan": kecamatan,
             }
-            figures = {name: r[name] for name in ("status", "tension", "low", "high")}
+            figures = {name: r[name] for name in ("status", "tension", "low", "high", "coverage")}
             more = {"level": nearest_level(r["tension"]), "stories": int(r["n7"]), "single": r["note"] == SINGLE}
             rows.append(facts | figures | more)
     return sorted(rows, key=lambda r: (STATUSES.index(r["status"]), _order(r), r["name"]))

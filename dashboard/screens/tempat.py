@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any
 
-import pandas as pd
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from markupsafe import Markup
 
@@ -145,7 +144,7 @@ def _asked(settings: Settings, store: Store, code: str, span: str, user: User) -
 
 def _read(settings: Settings, store: Store, asked: Asked) -> Read:
     table = pages.daily(settings, store, asked.level, asked.since, asked.until, [asked.code])
-    rows = _records(table[list(COLUMNS)])
+    rows = pages.records(table[list(COLUMNS)])
     visits = pages.visits_within(store, asked.code, asked.since, asked.until)
     alerts = pages.alerts_within(store, asked.code, asked.since, asked.until, asked.unconfirmed)
     return Read(rows, visits, alerts, trend.series(rows, visits, alerts))
@@ -185,12 +184,6 @@ def _body(request: Request, settings: Settings, store: Store, places: Places, as
     return part(request, "tempat_isi.html", **context)
 
 
-def _records(table: pd.DataFrame) -> list[Row]:
-    names = [str(name) for name in table.columns]
-    columns = [table[name].tolist() for name in names]
-    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
-
-
 def _row(row: Row) -> Row:
     return row | {"level": nearest_level(row["tension"])}
 
@@ -216,6 +209,6 @@ def _below(settings: Settings, store: Store, places: Places, asked: Asked) -> li
     rows = pages.daily(settings, store, level, asked.until, asked.until, codes)
     found = [
         _row(row) | {"name": places.name(row[f"{level}_code"]), "path": places.path(row[f"{level}_code"])}
-        for row in _records(rows[rows["voice"] == "all"])
+        for row in pages.records(rows[rows["voice"] == "all"])
     ]
     return sorted(found, key=lambda r: (r["status"] != "enough", r["level"] is None, -(r["tension"] or 0), r["name"]))
