@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +29,15 @@ BLANK_LEVELS = (0.5, 0.2, 0.15, 0.1, 0.05)
 BLANK_ACTS = (0.8, 0.1, 0.1)
 BLANK_SENTIMENT = (1 / 3, 1 / 3, 1 / 3)
 
-log = logging.getLogger(__name__)
+# Scored where a model is exported, and again where it is verified: other processors may round int8 otherwise.
+PROBES = (
+    "Warga gotong royong membersihkan saluran air sebelum musim hujan",
+    "Sudah tiga bulan jalan ke pasar berlubang dan belum juga diperbaiki",
+    "Dua kelompok tani sama-sama mengaku pemilik lahan di tepi kali",
+    "Massa menyegel balai desa dan melarang perangkat masuk",
+    "Awas kalau kalian lewat sini lagi, kami tunggu dengan parang",
+    "Kabar bentrokan semalam tidak benar, kedua pihak sudah berdamai",
+)
 
 
 class Encoder:
@@ -161,24 +165,24 @@ class Classifier:
                 progress(len(texts[part]))
         return self._probabilities(outputs, blank)
 
-    def score_stream(
-        self, rows: Iterable[tuple[str, str]], batch: int = CHUNK
-    ) -> Iterator[tuple[tuple[str, str], Scores]]:
-        """Yield each (title, text) with its scores (one row), reading `batch` at a time: memory stays bounded."""
-        source = iter(rows)
-        while chunk := list(itertools.islice(source, batch)):
-            scores = self.score([text for _, text in chunk], [title for title, _ in chunk])
-            for i, row in enumerate(chunk):
-                yield row, take(scores, slice(i, i + 1))
+    def sentences(self, texts: Sequence[str]) -> list[list[SentenceScore]]:
+        """Return each sentence of each text with its own tension: what carried the level, for an analyst to see.
 
-    def sentences(self, text: str, title: str = "") -> list[SentenceScore]:
-        """Return each sentence of a text with its own tension: what carried the level, for an analyst to see.
-
-        The title is not scored apart; where it is the only text there are no sentences.
+        Titles are not scored apart; an empty text has no sentences.
         """
-        found = spans(text)
-        scores = self.score([text[a:b] for a, b in found])
-        return [SentenceScore(a, b, float(t)) for (a, b), t in zip(found, tension(scores.levels), strict=True)]
+        found = [spans(text) for text in texts]
+        scores = self.score([text[a:b] for text, cuts in zip(texts, found, strict=True) for a, b in cuts])
+        values = iter(tension(scores.levels).tolist())
+        return [[SentenceScore(a, b, next(values)) for a, b in cuts] for cuts in found]
+
+    def probe(self) -> list[float]:
+        """Return the tension of the fixed PROBES, which an exported folder carries: `strays` compares them."""
+        return [round(value, 4) for value in tension(self.score(PROBES).levels).tolist()]
+
+    def strays(self) -> float:
+        """Return how far at most the probes score from where the folder was made; 0 where it carries none."""
+        known = self.manifest.facts.get("probes", [])
+        return max((abs(a - b) for a, b in zip(known, self.probe(), strict=False)), default=0.0)
 
     def _outputs(self, texts: Sequence[str], titles: Sequence[str]) -> NDArray[np.float32]:
         """Return (n, 18) blended logits, from the cache where the same text was scored before."""
@@ -209,7 +213,7 @@ class Classifier:
     def _blend(self, read: Sequence[str]) -> NDArray[np.float32]:
         """Return (n, 18) logits of normalised texts, the parts weighed as the manifest says."""
         out = np.tile(np.array(self.manifest.bias, np.float32), (len(read), 1))
-        if self._ngrams is not None:
+        if self._ngrams is not None and self.manifest.weights("ngrams").any():
             out += self._ngrams.logits(read) * self.manifest.weights("ngrams")
         if self._encoder is not None:
             out += self._encoder.logits(read) * self.manifest.weights("encoder")
@@ -221,19 +225,6 @@ class Classifier:
         themes, sentiment = _sigmoid(theme), _softmax(mood)
         levels[blank], acts[blank], themes[blank], sentiment[blank] = BLANK_LEVELS, BLANK_ACTS, 0, BLANK_SENTIMENT
         return Scores(levels, acts, themes, sentiment, self.model_id)
-
-
-def score_stream(
-    classifier: Classifier, rows: Iterable[tuple[str, str]], batch: int = CHUNK
-) -> Iterator[tuple[tuple[str, str], Scores]]:
-    """Yield each (title, text) with its scores, `batch` rows at a time (`Classifier.score_stream`)."""
-    return classifier.score_stream(rows, batch)
-
-
-def take(scores: Scores, rows: Any) -> Scores:
-    """Return some rows of scores."""
-    chosen = {name: getattr(scores, name)[rows] for name in ("levels", "acts", "themes", "sentiment")}
-    return replace(scores, **chosen)
 
 
 def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,8 +16,8 @@ from typing import Any
 from analysis.errors import ModelError
 from analysis.model_folder import HEADS, OUTPUTS
 from analysis.records import ACTS, LEVELS, SENTIMENTS, THEMES
+from analysis.training_graph import PREFIX
 
-KNOWN = ("bert", "roberta", "xlm-roberta")  # what `analysis.training_graph` can draw
 NAMES = (
     *(f"level>={k} ({LEVELS[k]})" for k in range(1, len(LEVELS))),
     *(f"act {name}" for name in ACTS),
@@ -63,8 +63,8 @@ def open_base(base: str, revision: str | None, seed: int) -> tuple[Any, Any, str
     options: dict[str, Any] = {"revision": revision} if revision else {}
     try:
         config = AutoConfig.from_pretrained(base, **options)
-        if config.model_type not in KNOWN:
-            raise ModelError(f"{base} is a {config.model_type}, not one of {', '.join(KNOWN)}: choose another --base")
+        if config.model_type not in PREFIX:
+            raise ModelError(f"{base} is a {config.model_type}, not one of {', '.join(PREFIX)}: choose another --base")
         tokenizer = AutoTokenizer.from_pretrained(base, **options)
         network = AutoModelForSequenceClassification.from_pretrained(
             base,

@@ -65,10 +65,21 @@ def model_list() -> None:
     click.echo(json.dumps(installed(), indent=1))
 
 
-@model.command("verify")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-def model_verify(folder: Path) -> None:
-    """Check every file of a model folder against its hash."""
-    from analysis.model_folder import verify
+@model.command("export")
+@click.argument("folder", type=FOLDER)
+@click.option("--labels", type=FILE, multiple=True, help="The files it was trained from, where --labels named any")
+def model_export(folder: Path, labels: tuple[Path, ...]) -> None:
+    """Write FOLDER/fp32 and FOLDER/int8 for the scorer: compared with torch, calibrated, hashed."""
+    from pipelines.models import export_model
 
-    click.echo(f"{folder}: {verify(folder).model_id}, unchanged")
+    for name, manifest in export_model(folder, labels, lambda line: click.echo(line, err=True)).items():
+        click.echo(f"{folder / name}: {manifest.model_id}")
+
+
+@model.command("verify")
+@click.argument("folder", type=FOLDER)
+def model_verify(folder: Path) -> None:
+    """Check every file of a model folder against its hash, load it, and score its probes again."""
+    from pipelines.models import check
+
+    click.echo(f"{folder}: {check(folder).model_id}, unchanged")

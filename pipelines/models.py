@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analysis.training_data import Example
     from analysis.training_state import Plan
 
+STRAY = 0.02  # tension of a probe apart from what the exporting machine scored
 MODELS = PROJECT / "data" / "models"
 
 
@@ -55,6 +56,41 @@ def train_base(
     if not moods:
         on_step(0, 1, "no sentiment sets (--nlp): the sentiment head learns from the labels alone")
     return train_encoder(plan, read_all(labels), moods, folder, on_step)
+
+
+def export_model(
+    folder: Path, labels: Sequence[Path], on_step: Callable[[str], None] = lambda _: None
+) -> dict[str, Manifest]:
+    """Write `folder`/fp32 and `folder`/int8 from a fine-tuned folder; return their manifests.
+
+    Args: labels: the files it was trained from; their held-out part calibrates. The project's own where empty.
+
+    Raises: ModelError, ConfigError.
+    """
+    from analysis.training_folder import need_training_extra, read_facts
+
+    need_training_extra()
+    from analysis.training_data import validation_split
+    from analysis.training_export import export
+
+    writer = read_facts(folder)["plan"]["validation_writer"]
+    return export(folder, validation_split(read_all(labels), writer)[1], on_step)
+
+
+def check(folder: Path) -> Manifest:
+    """Check every file of a model folder against its hash, load it, and score its probes again.
+
+    Raises: ModelError where a file was changed, or this machine scores otherwise than the one that exported it.
+    """
+    from analysis.classifier import Classifier
+
+    classifier = Classifier.load(folder)
+    if (apart := classifier.strays()) > STRAY:
+        raise ModelError(
+            f"{folder} scores otherwise here than where it was exported (by {apart:.3f}, {STRAY} is taken): "
+            "this processor may round int8 otherwise; use the fp32 folder beside it"
+        )
+    return classifier.manifest
 
 
 def read_all(files: Sequence[Path]) -> list[Example]:

@@ -280,7 +280,7 @@ def score_new(classifier: Classifier, store: Store, run_id: str, progress: Progr
     scored, after = 0, ""
     while batch := store.unscored(classifier.model_id, after, CHUNK):
         scores = classifier.score([row["text"] for row in batch], [row["title"] for row in batch])
-        evidence = [classifier.sentences(row["text"], row["title"]) for row in batch]
+        evidence = classifier.sentences([row["text"] for row in batch])
         rows = score_rows(scores)
         for row, story, sentences in zip(rows, batch, evidence, strict=True):
             row |= {

@@ -33,7 +33,7 @@ def score_one(settings: Settings, text: str, title: str = "") -> Row:
     """Score one text and add the sentences that carried the score."""
     classifier = Classifier.load(settings.model)
     result = _score_batch(classifier, [{"id": "", "text": text, "title": title}])[0]
-    result["sentences"] = [asdict(sentence) for sentence in classifier.sentences(text, title)]
+    result["sentences"] = [asdict(sentence) for sentence in classifier.sentences([text])[0]]
     return result
 
 

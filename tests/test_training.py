@@ -22,9 +22,8 @@ from analysis.training_state import Plan
 from pipelines.config import PROJECT
 from pipelines.models import train_base
 from run_monitor import cli
-from tests.training import simple_labels, tiny_bert, torch_here
+from tests.training import needs_torch, simple_labels, tiny_bert, torch_here
 
-needs_torch = pytest.mark.skipif(not torch_here(), reason="torch is not installed: `make train`")
 FEW = simple_labels()
 FAST: dict[str, Any] = {"epochs": 8, "batch": 8, "rate": 3e-3, "window": 32, "save_every": 5}
 COMMAND = [f"--{key.replace('_', '-')}={value}" for key, value in FAST.items()]

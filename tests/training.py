@@ -24,6 +24,9 @@ def torch_here() -> bool:
     return found
 
 
+needs_torch = pytest.mark.skipif(not torch_here(), reason="torch is not installed: `make train`")
+
+
 def simple_labels(n: int = 320) -> list[Example]:
     """Return texts of everyday words whose labels one word decides: what even a tiny network learns."""
     draw = random.Random(1)
