@@ -10,7 +10,18 @@ from analysis.cues import DESA, DUSUN, KABUPATEN, KECAMATAN
 from analysis.mentions import Found
 
 _LONGEST_GAP = 45  # characters between two names of one chain
-PASSED_ON = ("resident", "home", "comparison", "arrest", "direction", "dateline", "organisation", "person", "office")
+PASSED_ON = (
+    "resident",
+    "origin",
+    "home",
+    "comparison",
+    "arrest",
+    "direction",
+    "dateline",
+    "organisation",
+    "person",
+    "office",
+)
 _LIST = frozenset({"dan", "serta", "hingga", "atau", "maupun", "juga", "sampai", "sama", "n"})
 _LINK = (
     (DESA | KECAMATAN | KABUPATEN | DUSUN | _LIST)

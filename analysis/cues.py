@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+_DESA_AFTER = re.compile(r",? (?:sebuah |salah satu )?desa (?!dan |serta )\w")
+_ROLE_AFTER = re.compile(
+    r" (?:(?P<organisation>fc|united|putra fc)\b"
+    r"|(?P<comparison>(?:\w+ ){0,2}?(?:misalnya|jauh lebih|lebih dulu)\b))"
+    r"|(?P<example>(?:,? \w+){0,3}?,? sebagai contoh\b)"
+)
 _TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 _ABBREVIATED = frozenset("ds kec kab kp kel jl jln dsn dk lk gg prov kpg kades h hj dr ir no rt rw".split())
 _STOPS = frozenset(".!?;\n")
@@ -33,12 +39,12 @@ _BESIDE = {
     "organisation": """
         smp smpn sma sman smk smkn sd sdn mts mtsn man ma mi tk pt cv ud bank koperasi koptan partai paguyuban
         persatuan ikatan klub fc ps komunitas sanggar grup band himpunan yayasan ponpes pesantren gapoktan bumdes
-        karang hotel toko warung kedai masjid perumahan kebun kopi durian""",
+        karang hotel toko warung kedai masjid perumahan durian""",
     "office": """
         polsek kapolsek polres kapolres koramil danramil kodim dandim puskesmas rsud kua camat kades lurah pemkab
         bupati kpu bawaslu panwaslu panwascam ppk pps dprd dinas disdik bkd bpbd kejari pn babinsa bhabinkamtibmas
-        sekcam sekdes kadis pemdes pemerintah aparatur satpol kapus danpos inspektorat baznas kemenag polisi tni
-        petugas kepolisian pengadilan kejaksaan""",
+        sekcam sekdes korwil upt uptd kadis pemdes pemerintah aparatur satpol kapus danpos inspektorat baznas kemenag
+        polisi tni petugas kepolisian pengadilan kejaksaan""",
     "person": """
         pak bapak bu sdr saudara saudari haji hj bernama dinamai dijuluki almarhum almarhumah ustaz ustadz kyai kiai
         bang mas mbah kak inisial mbak om tante cak""",
@@ -51,7 +57,9 @@ _BESIDE = {
     "resident": """
         warga penduduk warganya pemuda pemudi petani nelayan peternak pedagang siswa emak massa
         masyarakat orang org wong jemaah jamaah rombongan kontingen kloter kesebelasan tim skuad pengantin guru
-        atlet santri honorer peziarah tokoh keluarga ibu anak pria wanita perempuan lelaki remaja pelajar buruh
+        atlet suporter santri honorer peziarah tokoh keluarga ibu anak pria wanita perempuan lelaki remaja pelajar
+        buruh""",
+    "origin": """
         dari dr""",
 }
 BESIDE = {word: role for role, words in _BESIDE.items() for word in words.split()}
@@ -72,14 +80,14 @@ _NEAR = {
         seindah sehebat separah seramai ibarat bak persis mengingatkan teringat dialami kalah mengalahkan menyaingi
         mengungguli ungguli semacam""",
     "direction": """
-        menyeberang berangkat bertolak""",
+        menyeberang berangkat bertolak dekat deket sebelah seberang jauh""",
 }
 NEAR = {word: role for role, words in _NEAR.items() for word in words.split()}
 _PASSED = frozenset(
     """di ke dari pada dalam wilayah daerah kawasan sekitar dusun desa ds kampung kp pekon kelurahan kel kecamatan kec
     kabupaten kab kota yang terjadi itu salah satu sebuah juga oleh polisi petugas rumahnya rumah hukum halaman
     halamannya paksa pasar dengan saat kerabat kerabatnya saudaranya orangtuanya mertuanya temannya kekasihnya
-    tempat kos indekos penginapan persembunyian persembunyiannya sama saya kasus peristiwa kejadian""".split()
+    tempat kos indekos penginapan persembunyian persembunyiannya sama saya kasus peristiwa kejadian batas""".split()
 )
 
 
@@ -116,6 +124,25 @@ def trigger_of(before: list[str]) -> str:
     return TRIGGERS.get(word, "")
 
 
+def trigger_after(plain: str, end: int) -> str:
+    """Return what the words right behind a name call it: "A, desa hasil pemekaran" is a desa.
+
+    >>> trigger_after("kalirejo, desa termuda", 8)
+    'desa'
+    """
+    return "desa" if _DESA_AFTER.match(plain, end) else ""
+
+
+def role_after(plain: str, end: int) -> str:
+    """Return the part told by the words right behind a name: a team, an example; "" where they tell none.
+
+    >>> role_after("hanura fc menang", 6), role_after("hanura sebagai contoh", 6)
+    ('organisation', 'comparison')
+    """
+    match = _ROLE_AFTER.match(plain, end)
+    return {"example": "comparison"}.get(match.lastgroup or "", match.lastgroup or "") if match else ""
+
+
 def is_located(words: list[str]) -> bool:
     """Tell whether the words before a place, nearest first, say that something is or happens there.
 
@@ -130,23 +157,27 @@ def is_located(words: list[str]) -> bool:
     return False
 
 
-def role_of(words: list[str], trigger: str) -> str:
+def role_of(words: list[str], trigger: str, clause: int = REACH) -> str:
     """Return the part a place plays by the words before its name, "event" where none speaks against it.
 
-    Args: words: as `words_before` gives them, without signs.
+    Args:
+        words: as `words_before` gives them, without signs.
+        clause: how many of them stand behind the last comma.
 
     >>> role_of(["desa", "asal", "pria"], "desa"), role_of(["polsek"], ""), role_of(["di", "ditangkap"], "")
     ('home', 'office', 'arrest')
     """
-    words = words[:7]
+    all_words, words = words, words[:7]
     while words and words[0].isdigit():
         words = words[1:]
     if not words:
         return "event"
     if not _FORMER.isdisjoint(words[:4]):
         return "comparison"
-    if not _MEASURED.isdisjoint(words[:6]) or ("lebih" in words[:6] and "dari" in words[:3]):
+    if "lebih" in words and "dari" in words[:3]:
         return "comparison"
+    if role := _strong(all_words[:clause]):
+        return role
     if role := next((_FROM.get(word, "") for last, word in pairwise(words[:3]) if last == "dari"), ""):
         return role
     if trigger and words[0] in TRIGGERS:
@@ -156,37 +187,53 @@ def role_of(words: list[str], trigger: str) -> str:
             return "office" if words[1] not in ("balai", "kantor", "lapangan") else "event"
         words = words[1:]
         beside = BESIDE.get(words[0], "") if words else ""
-        if beside in ("home", "comparison", "resident", "direction"):
+        if beside in ("home", "comparison", "resident", "origin", "direction"):
             return beside
         if beside == "office" and trigger in ("kecamatan", "kabupaten"):
             return "office"
     elif (beside := BESIDE.get(words[0], "")) or (
-        len(words) > 1
-        and words[0] in ("raya", "negeri", "sektor", "resor", "motor", "layar", "cepat")
-        and (beside := BESIDE.get(words[1], ""))
+        len(words) > 1 and words[0] in _BETWEEN and (beside := BESIDE.get(words[1], ""))
     ):
         return "comparison" if beside == "road" and _near(words[1:]) == "comparison" else beside
     return _near(words) or "event"
 
 
+def _strong(words: list[str]) -> str:
+    return next((_STRONG[word] for word in words if word in _STRONG), "")
+
+
 def _near(words: list[str]) -> str:
     """Return the part told by a word a little further before the name, "" where there is none."""
     for word in words[:5]:
-        if role := NEAR.get(word) or NEAR.get(word.removesuffix("nya")):
-            return role
+        if role := NEAR.get(word) or (word != "tetangganya" and NEAR.get(word.removesuffix("nya"))):
+            return role if not (word in _BESIDE_IT and "di" in words) else ""
         if word not in _PASSED:
             break
     return ""
 
 
 _IN = frozenset({"di", "ke", "wilayah", "kawasan", "daerah"})
+_BETWEEN = frozenset("raya negeri sektor resor motor layar cepat pendidikan kesehatan pertanian perikanan".split())
+_BESIDE_IT = frozenset("bertetangga bersebelahan berbatasan berdekatan berdampingan".split())
 _FROM = dict.fromkeys("mekar pemekaran pecahan dimekarkan pindah pindahan dipindahkan".split(), "comparison")
 _FROM |= dict.fromkeys(("berasal", "perantau"), "home")
 _NAMELY = frozenset("yakni yaitu adalah ialah meliputi antaranya lain lainnya".split())
-_MEASURED = frozenset(
-    """meniru mencontoh mengadopsi meneladani berguru membandingkan dibandingkan dibanding ketimbang layaknya bercermin
-    berkaca menyontek menandingi menyamai""".split()
-)
+# Words that tell the part however many others stand between, up to the comma: "ditangkap ketika mengisi bensin di K".
+_STRONG = {
+    word: role
+    for role, words in {
+        "comparison": """
+            meniru mencontoh mencontohkan mengadopsi mereplikasi meneladani berguru membandingkan dibandingkan dibanding
+            ketimbang layaknya bercermin berkaca menyontek menandingi menyamai menyamakan menyamakannya merujuk mirip
+            contek mencontek menjiplak iri kagum teringat ingat dinikmati dialami""",
+        "arrest": """
+            ditangkap tertangkap dibekuk diringkus diciduk meringkus membekuk bersembunyi sembunyi menyamar penadah
+            buronan menjemputnya""",
+        "home": """
+            berasal putra putri""",
+    }.items()
+    for word in words.split()
+}
 _FORMER = frozenset({"mantan", "eks"})
 _HEADS = frozenset(
     "kepala sekretaris aparat aparatur perangkat pemerintah pemerintahan kantor balai bendahara ketua".split()

@@ -12,21 +12,15 @@ from itertools import groupby
 
 from analysis import chains, cues
 from analysis.gazetteer import Gazetteer, Sense
+from analysis.matter import ASIDE, events_of, is_outside, outweighed
 from analysis.mentions import Field, Found, Names, read
 from analysis.records import Candidate, Location, Mention, PlaceLevel
 
-RULES = "2026-11"  # changed with the rules: stories located by others are located anew
-EVENT = ("event", "implied")
-# Where no place of the event is said, what stands in for it, the best first.
-FALLBACKS = (("resident",), ("office",), ("dateline",), ("road", "direction"))
+RULES = "2026-11-25"  # changed with the rules: stories located by others are located anew
+DISTINCT = 9  # letters from which a name of the region is no other word, however it is written
 OTHER_KECAMATAN = "not a desa of the kecamatan beside it"
-ASIDE = ("home", "comparison", "arrest", "person", "ship", "organisation", "river", "road", "direction")
 _HERE = frozenset({"desa", "kecamatan", "kabupaten", "landmark"})
 _DATELINE = re.compile(r"[\s.,]*(?:\([^)]{2,40}\)\s*|[\w. ]{3,25}\s*)?[-|:]")
-_CORRECTED = re.compile(
-    r"\b(?:ternyata|aslinya|sebenarnya|sebetulnya|rupanya|melainkan|tkp(?:-?nya)?"
-    r"|lokasi(?:nya)? (?:kejadian )?(?:berada|ada)|masuk wilayah|wilayah hukum)\b[^.!?]{0,60}$"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +56,13 @@ class Locator:
         if not found:
             return Location(PlaceLevel.NONE, reason="no place of the region is named")
         competing = _speaks_of_another(found)
+        self._prefer_desa(found)
         grouped = [list(group) for _, group in groupby(found, key=_chain_key)]
         _name_alike(found, grouped)
         for chain in grouped:
             for hit in chain:
                 self._resolve_area(hit, chain, competing)
+        _namesakes_alike(grouped)
         context = _context(found, source_region == self.gazetteer.code)
         for chain in grouped:
             for hit in chain:
@@ -82,8 +78,11 @@ class Locator:
             before = cues.words_before(text.plain, hit.start, floor)
             floor = hit.end if hit.capital else floor
             words = [word for word in before if word.isalnum()]
-            hit.trigger = cues.trigger_of(before)
-            hit.role = cues.role_of(words, hit.trigger)
+            clause = before.index(",") if "," in before else len(before)
+            hit.trigger = cues.trigger_of(before) or cues.trigger_after(text.plain, hit.end)
+            if hit.trigger == "desa" and "kecamatan" in hit.levels and "desa" not in hit.levels:
+                hit.trigger = ""  # "tiga desa Way Khilau"
+            hit.role = cues.role_after(text.plain, hit.end) or cues.role_of(words, hit.trigger, clause)
             hit.located = cues.is_located(words)
             if words[:1] == ["ke"] and hit.role == "event" and not hit.levels & _HERE:
                 hit.role = "direction"  # goods sent to another place
@@ -104,8 +103,20 @@ class Locator:
             _choose_elsewhere(hit, "name of another kabupaten")
         elif chains.region_of(hit, chain) == "elsewhere" and not self._own_chain(hit, chain):
             _choose_elsewhere(hit, "another kabupaten is named with it")
-        elif hit.trigger == "kecamatan" or ("kecamatan" in hit.levels and hit.trigger != "desa" and hit.capital):
+        elif hit.trigger == "kecamatan" or (
+            "kecamatan" in hit.levels and hit.trigger != "desa" and (hit.capital or len(hit.name) >= DISTINCT)
+        ):
             self._resolve_kecamatan(hit, chain, competing)
+
+    def _prefer_desa(self, found: Sequence[Found]) -> None:
+        """Let "Petani K" be of the desa K where the text names the kecamatan of that desa, not the kecamatan K."""
+        senses = [(hit, s) for hit in found for s in hit.senses if s.level == "kecamatan"]
+        said = {s.code for hit, s in senses if hit.trigger == "kecamatan" or hit.name not in self.gazetteer.risky}
+        for hit, sense in senses:
+            own_desa = {s.parent for s in hit.senses if s.level == "desa"} - {sense.code}
+            called = any(other.trigger == "kecamatan" or other.role == "office" for other, s in senses if s == sense)
+            if not hit.trigger and not called and hit.role != "office" and hit.capital and own_desa & said:
+                hit.trigger = "desa"
 
     def _own_chain(self, hit: Found, chain: Sequence[Found]) -> bool:
         """Tell whether the chain names a kecamatan of the region beside the name, nearer than the other kabupaten."""
@@ -138,10 +149,12 @@ class Locator:
                 _choose(hit, "kecamatan", "the text speaks of the region", 0.85)
         elif "desa" in hit.levels:
             self._resolve_desa(hit, chain, context)
-        elif "landmark" in hit.levels and (context.about or not context.competing):
+        elif "landmark" in hit.levels:
             _choose(hit, "landmark", "landmark of a desa", 0.8)
             hit.role = "implied" if hit.role in ("event", "road", "river") else hit.role
-        elif hit.trigger in ("desa", "kecamatan") or "elsewhere_kecamatan" in hit.levels:
+        elif (
+            hit.trigger in ("desa", "kecamatan") or "elsewhere_kecamatan" in hit.levels or (hit.capital and hit.located)
+        ):
             _choose_elsewhere(hit, "place outside the region")
 
     def _resolve_desa(self, hit: Found, chain: Sequence[Found], context: _Context) -> None:
@@ -157,10 +170,11 @@ class Locator:
             else:
                 _choose_elsewhere(hit, "a kecamatan of another kabupaten stands beside it")
             return
-        proper = hit.capital and (hit.located or hit.role == "resident") and not any(map(str.isupper, hit.raw[1:]))
-        if not hit.trigger and (hit.name in self.gazetteer.risky or not hit.capital):
+        proper = hit.raw.istitle() if " " in hit.raw else hit.located or hit.role in ("resident", "origin")
+        distinct = hit.capital or len(hit.name) >= DISTINCT
+        if not hit.trigger and (hit.name in self.gazetteer.risky or not distinct):
             fitting = [s for s in desa if s.parent in context.kecamatan]
-            if proper and hit.raw[0].isupper() and len(fitting) == 1:
+            if proper and hit.raw[0].isupper() and not hit.raw.isupper() and len(fitting) == 1:
                 _take(hit, fitting[0], "a place by its words, its kecamatan is named in the text", 0.85)
             else:
                 hit.rule = "a common word without desa before it"
@@ -186,11 +200,11 @@ class Locator:
         sure = 0.06 if hit.trigger else 0.0
         if chains.region_of(hit, chain) == "own":
             _take(hit, desa, "the region stands beside it", 0.9 + sure)
-        elif context.competing and not context.about:
+        elif context.competing and not context.about and namesake:
             _choose_elsewhere(hit, "the text speaks of another kabupaten")
         elif context.region and not context.competing:
             _take(hit, desa, "the text speaks of the region", 0.85 + sure)
-        elif not namesake and not context.competing:
+        elif not namesake:
             _take(hit, desa, "no other place has this name", 0.8 + sure)
         elif context.about and not (namesake and context.competing):
             _take(hit, desa, "the text speaks of a kecamatan of the region", 0.8 + sure)
@@ -231,20 +245,9 @@ class Locator:
     # -- where the matter takes place -------------------------------------------------------------
 
     def _decide(self, found: Sequence[Found], plain: dict[str, str]) -> Location:
-        events = [h for h in found if h.chosen and h.role in EVENT]
-        corrected = [
-            h for h in events if _outside(h) and _CORRECTED.search(plain[h.field], max(0, h.start - 90), h.start)
-        ]
-        events = corrected or _without_roundup(events, plain)
-        if not corrected and (any(map(_fine, events)) or not any(map(_outside, events))):
-            finer = any(_fine(h) and not _is_kecamatan(h) for h in events)
-            events += [h for h in found if h.role == "resident" and _fine(h) and not (finer and _is_kecamatan(h))]
-        for roles in FALLBACKS:
-            if any(_fine(h) or _outside(h) for h in events) or any(_outside(h) and h.role == "road" for h in found):
-                break
-            events += [h for h in found if h.chosen and h.role in roles]
+        events = events_of(found, plain)
         mentions = tuple(_mention(hit) for hit in found)
-        inside, outside = [h for h in events if not _outside(h)], [h for h in events if _outside(h)]
+        inside, outside = [h for h in events if not is_outside(h)], [h for h in events if is_outside(h)]
         desa = _unique(h.chosen.code for h in inside if h.chosen and h.chosen.level in ("desa", "landmark"))
         kecamatan = _unique(
             [*(self.gazetteer.desa[code].kecamatan_code for code in desa),
@@ -252,7 +255,7 @@ class Locator:
         )  # fmt: skip
         if desa or kecamatan:
             return self._pinned(inside, desa, kecamatan, mentions)
-        if any(h.chosen and h.chosen.level == "kabupaten" for h in inside) and not _outweighed(inside, outside):
+        if any(h.chosen and h.chosen.level == "kabupaten" for h in inside) and not outweighed(inside, outside):
             return Location(PlaceLevel.KABUPATEN, (), (), (), True, mentions, "the region is named", 0.9)
         if outside:
             return Location(PlaceLevel.ELSEWHERE, mentions=mentions, reason="another place is named", confidence=0.8)
@@ -282,7 +285,7 @@ def _is_elsewhere(sense: Sense) -> bool:
 
 def _speaks_of_another(found: Sequence[Found]) -> bool:
     """Tell whether another kabupaten is named and the region is not."""
-    names = [hit for hit in found if hit.capital and hit.role not in ("resident", *ASIDE)]
+    names = [hit for hit in found if hit.capital and hit.role not in ("resident", "origin", *ASIDE)]
     return any("elsewhere_kabupaten" in h.levels for h in names) and not any("kabupaten" in h.levels for h in names)
 
 
@@ -307,6 +310,15 @@ def _name_alike(found: Sequence[Found], grouped: Sequence[Sequence[Found]]) -> N
             hit.trigger = "desa"
 
 
+def _namesakes_alike(grouped: Sequence[Sequence[Found]]) -> None:
+    """Let a bare name be the place elsewhere that the text ties it to: "K, Jawa Tengah" makes another "K" one too."""
+    tied = {hit.name for chain in grouped if len(chain) > 1 for hit in chain if is_outside(hit)}
+    for chain in grouped:
+        for hit in chain:
+            if not hit.chosen and hit.name in tied and chains.parent_of(hit, chain) is None:
+                _choose_elsewhere(hit, "a place elsewhere, as the text says of this name")
+
+
 def _is_open(hit: Found) -> bool:
     """Tell whether a name may still be taken for a desa."""
     return (
@@ -321,7 +333,7 @@ def _is_open(hit: Found) -> bool:
 def _only_common_kecamatan(found: Sequence[Found]) -> str | None:
     """Return the one kecamatan in which two or more open names are desa, where at least one is called so."""
     parents = {hit.name: {s.parent for s in hit.senses if s.level == "desa"} for hit in filter(_is_open, found)}
-    called = any(hit.name in parents and (hit.trigger == "desa" or hit.role == "resident") for hit in found)
+    called = any(hit.name in parents and (hit.trigger == "desa" or hit.role in ("resident", "origin")) for hit in found)
     if len(parents) < 2 or not called:
         return None
     shared = [code for code, count in Counter(itertools.chain(*parents.values())).items() if count >= 2]
@@ -337,40 +349,6 @@ def _is_listed_desa(parent: Found, context: _Context) -> bool:
     )
 
 
-def _without_roundup(events: list[Found], plain: dict[str, str]) -> list[Found]:
-    """Leave out places of the region that only stand in a sentence with two others, where the matter is elsewhere.
-
-    As in "Rapat di Way Jepara ... Ia menyebut harimau di Suoh, beruang di Tanggamus, buaya di Padang Cermin".
-    """
-    if not events or not _outside(min(events, key=_order)):
-        return events
-    sentences: dict[tuple[str, int], set[str]] = {}
-    for hit in filter(_outside, events):
-        sentences.setdefault(_sentence(hit, plain), set()).add(hit.name)
-    return [hit for hit in events if _outside(hit) or len(sentences.get(_sentence(hit, plain), ())) < 2]
-
-
-def _sentence(hit: Found, plain: dict[str, str]) -> tuple[str, int]:
-    return hit.field, plain[hit.field].rfind(". ", 0, hit.start)
-
-
-def _outweighed(inside: Sequence[Found], outside: Sequence[Found]) -> bool:
-    """Tell whether the region is only named beside an event somewhere else, never in one chain with it.
-
-    So where the other place is said to be where something is and the region is not, or where it comes first.
-    """
-    if not outside:
-        return False
-    if any(h.located for h in outside) and not any(h.located for h in inside):
-        return True
-    together = {(h.field, h.chain) for h in inside} & {(h.field, h.chain) for h in outside}
-    return not together and min(map(_order, outside)) < min(map(_order, inside))
-
-
-def _order(hit: Found) -> tuple[bool, int]:
-    return hit.field != "title", hit.start
-
-
 def _context(found: Sequence[Found], own_source: bool) -> _Context:
     """Gather what the names of kabupaten, kecamatan and landmarks say of the whole text."""
     said = [hit for hit in found if hit.role not in ("comparison", "person", "ship")]
@@ -379,24 +357,12 @@ def _context(found: Sequence[Found], own_source: bool) -> _Context:
     kecamatan = frozenset(h.chosen.code for h in area if h.chosen and h.chosen.level == "kecamatan")
     return _Context(
         any(h.chosen.level == "kabupaten" for h in area if h.chosen),
-        any(_outside(hit) and hit.role in ("event", "road", "arrest", "river") for hit in area),
+        any(is_outside(hit) and hit.role in ("event", "road", "arrest", "river") for hit in area),
         kecamatan,
         frozenset(s.code for hit in said for s in hit.senses if s.level == "landmark"),
         frozenset(h.chosen.code for h in aside if h.chosen) - kecamatan,
         own_source,
     )
-
-
-def _is_kecamatan(hit: Found) -> bool:
-    return bool(hit.chosen and hit.chosen.level == "kecamatan")
-
-
-def _fine(hit: Found) -> bool:
-    return bool(hit.chosen and hit.chosen.level in ("desa", "landmark", "kecamatan"))
-
-
-def _outside(hit: Found) -> bool:
-    return bool(hit.chosen and hit.chosen.level.startswith("elsewhere"))
 
 
 def _take(hit: Found, sense: Sense, rule: str, confidence: float) -> None:

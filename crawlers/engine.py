@@ -18,7 +18,6 @@ from crawlers.spiders.listing import ListingSpider
 from crawlers.spiders.mastodon import MastodonSpider
 from crawlers.spiders.sitemap import SitemapSpider
 from crawlers.spiders.wordpress import WordpressSpider
-from crawlers.spiders.youtube import YoutubeSpider
 from crawlers.visit import Visit
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,6 @@ ENGINES: dict[str, type[SourceSpider]] = {
     "wordpress": WordpressSpider,
     "listing": ListingSpider,
     "files": FilesSpider,
-    "youtube": YoutubeSpider,
     "mastodon": MastodonSpider,
 }
 _SIDE_BY_SIDE = 8  # hosts

@@ -9,7 +9,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,12 @@ class Entry:
     """
 
     url: str
-    title: str = field(default="", repr=False)
-    text: str = field(default="", repr=False)
+    title: str = ""
+    text: str = ""
     published: datetime | None = None
     published_from: str = "none"
     version: str | None = None
-    author: str = field(default="", repr=False)
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)

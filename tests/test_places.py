@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
@@ -16,19 +17,25 @@ from analysis.records import Location, PlaceLevel
 from pipelines.config import PROJECT
 
 LABELS = PROJECT / "data" / "labels" / "places.jsonl"
+SECOND = LABELS.with_name("places_second.jsonl")
 FLOORS = tomllib.loads((PROJECT / "data" / "floors.toml").read_text(encoding="utf-8"))["locator"]
 GAZETTEER = Gazetteer.load(PROJECT / "data" / "regions" / "pesawaran")
 
 
 @pytest.fixture(scope="module")
-def quality() -> PlaceQuality:
-    labels, locator = read_places(LABELS, "dev"), Locator(GAZETTEER)
-    return place_quality(labels, [locator.locate(label.text, title=label.title) for label in labels])
+def quality() -> dict[str, PlaceQuality]:
+    locator = Locator(GAZETTEER)
+
+    def measured(split: str) -> PlaceQuality:
+        labels = read_places(LABELS, split)
+        return place_quality(labels, [locator.locate(label.text, title=label.title) for label in labels])
+
+    return {split: measured(split) for split in FLOORS}
 
 
-@pytest.mark.parametrize("name", sorted(FLOORS["dev"]))
-def test_the_locator_stays_above_its_floors(name: str, quality: PlaceQuality) -> None:
-    floor, measured = FLOORS["dev"][name], asdict(quality)[name]
+@pytest.mark.parametrize(("split", "name"), [(split, name) for split in FLOORS for name in sorted(FLOORS[split])])
+def test_the_locator_stays_above_its_floors(split: str, name: str, quality: dict[str, PlaceQuality]) -> None:
+    floor, measured = FLOORS[split][name], asdict(quality[split])[name]
     assert measured <= floor if name == "false_desa" else measured >= floor, f"{name} {measured:.3f}"
 
 
@@ -38,8 +45,9 @@ def test_the_labels_are_whole() -> None:
         len({label.id for label in labels})
         == len({(label.title, label.text) for label in labels})
         == len(labels)
-        >= 300
+        >= 1200
     )
+    assert len(read_places(LABELS, "test")) >= 320
     for label in labels:
         assert label.desa <= GAZETTEER.desa.keys(), label.id
         assert {GAZETTEER.desa[code].kecamatan_code for code in label.desa} <= label.kecamatan, label.id
@@ -47,6 +55,14 @@ def test_the_labels_are_whole() -> None:
     assert sum(not label.about for label in labels) >= 80
     assert len({label.trap for label in labels}) >= 25
     assert {code for label in labels for code in label.desa} == set(GAZETTEER.desa)  # every desa at least once
+
+
+def test_the_second_labelling_is_of_texts_that_are_there() -> None:
+    second = [json.loads(line) for line in SECOND.read_text(encoding="utf-8").splitlines()]
+    first = {label.id: label for label in read_places(LABELS)}
+    assert {row["id"] for row in second} >= {label.id for label in first.values() if label.split == "test"}
+    same = [set(row["desa"]) == first[row["id"]].desa for row in second]
+    assert sum(same) / len(same) > 0.99  # as data/labels/README.md says
 
 
 def test_figures_are_what_they_say() -> None:
