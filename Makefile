@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: install demo demo-year test train notebooks lint lock clean help
+.PHONY: install demo demo-year screenshots test train notebooks lint lock clean help
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,6 +32,9 @@ demo-year: install ## a simulated year of the invented region, with its long tre
 	rm -rf var/year
 	$(BIN)/python -m benchmarks.year var/year --region contoh
 	$(BIN)/python run_monitor.py --home var/year --region contoh serve
+
+screenshots: $(VENV)/.test ## the pictures of the README, taken with Chromium
+	$(BIN)/python -m benchmarks.screenshots
 
 test: $(VENV)/.test ## lint, types and every test
 	$(BIN)/ruff check .

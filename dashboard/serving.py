@@ -6,13 +6,14 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable
+from datetime import datetime
 
 import uvicorn
 
 from analysis.errors import MonitorError
 from dashboard.app import create_app
 from pipelines.config import Settings
-from pipelines.store import Store
+from pipelines.store import Store, utc_now
 
 GRACE_SECONDS = 3
 
@@ -32,10 +33,10 @@ def serve_page(settings: Settings, host: str, port: int, say: Callable[[str], No
         server(settings).run(sockets=[listening])
 
 
-def server(settings: Settings) -> uvicorn.Server:
+def server(settings: Settings, clock: Callable[[], datetime] = utc_now) -> uvicorn.Server:
     """Return a server for one configuration, not yet started."""
     config = uvicorn.Config(
-        create_app(settings), log_level="warning", access_log=False, server_header=False, date_header=False,
+        create_app(settings, clock), log_level="warning", access_log=False, server_header=False, date_header=False,
         proxy_headers=True, forwarded_allow_ips="127.0.0.1,::1", timeout_graceful_shutdown=GRACE_SECONDS,
         limit_concurrency=200, h11_max_incomplete_event_size=65_536,
     )  # fmt: skip
