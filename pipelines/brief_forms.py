@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -229,16 +230,22 @@ def to_pdf(settings: Settings, brief: Brief) -> bytes:
     say(headline(brief), 11)
     say(known(brief), 9)
     top = pdf.get_y() + 2
-    _draw(pdf, picture(settings, brief), 14, top, 88, 78)
-    _draw(pdf, spark(brief.trend), 108, top, 88, 34)
-    pdf.set_y(top + 78)
-    say("Peta: makin gelap makin tegang, abu-abu tidak ada data. Garis: kabupaten, putus di mana tidak ada data.", 8)
-    for title, lines in _sections(brief):
-        say(title, 11, "B")
-        for line in lines:
-            say(line, 9)
-    say("Angka 0 sampai 1 adalah ketegangan dalam berita, bukan penilaian atas orang.", 8)
-    say(f"Dihitung {_time(brief, settings.timezone)}.", 8)
+    _draw(pdf, picture(settings, brief), 14, top, 96, 74)
+    _draw(pdf, spark(brief.trend), 116, top, 80, 30)
+    pdf.set_xy(116, top + 34)
+    pdf.set_font("Helvetica", "", 8)
+    legend = "Peta: pucat diperkirakan dari kecamatan, abu-abu tidak ada data. Garis: kabupaten, putus tanpa data."
+    pdf.multi_cell(80, 3.7, legend, align="L")
+    pdf.set_y(top + 76)
+    with pdf.text_columns(ncols=2, gutter=6, text_align="LEFT", line_height=1.12) as columns:
+        for title, lines in _sections(brief):
+            pdf.set_font("Helvetica", "B", 10)
+            columns.write(latin(title) + "\n")
+            pdf.set_font("Helvetica", "", 8.5)
+            columns.write(latin("\n".join(lines)) + "\n")
+        pdf.set_font("Helvetica", "", 7.5)
+        made = f"Dihitung {_time(brief, settings.timezone)}."
+        columns.write(latin(f"\nAngka 0 sampai 1 adalah ketegangan dalam berita, bukan penilaian atas orang.\n{made}"))
     return bytes(pdf.output())
 
 
@@ -262,16 +269,27 @@ def _sections(brief: Brief) -> list[tuple[str, list[str]]]:
 def _writer(pdf: Any) -> Callable[..., None]:
     def say(text: str, size: float, style: str = "") -> None:
         pdf.set_font("Helvetica", style, size)
-        pdf.multi_cell(0, size * 0.46, latin(text), new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(0, size * 0.46, latin(text), align="L", new_x="LMARGIN", new_y="NEXT")
 
     return say
 
 
 def _draw(pdf: Any, svg: str, x: float, y: float, width: float, height: float) -> None:
-    """Draw an SVG into a box in mm; the library knows no patterns and few texts, so these are left out."""
-    known = r"<(text|title|defs)\b.*?</\1>|<(?:path|rect)[^>]*url\(#hatch\)[^>]*/>"
-    bare = re.sub(known, "", svg, flags=re.DOTALL).replace(' font-family="system-ui, sans-serif"', "")
-    pdf.image(io.BytesIO(latin(bare).encode()), x, y, width, height, keep_aspect_ratio=True)
+    """Draw an SVG into a box in mm: its hatching as paleness and its words in a built-in font, as the library can."""
+    bare = re.sub(r"<(text|title|defs)\b.*?</\1>", "", svg, flags=re.DOTALL).replace(
+        ' font-family="system-ui, sans-serif"', ""
+    )
+    bare = bare.replace('fill="url(#hatch)"', 'fill="#ffffff" fill-opacity="0.55"')
+    across, down = map(float, re.findall(r'viewBox="0 0 (\S+) (\S+)"', svg)[0])
+    scale = min(width / across, height / down)
+    pdf.image(io.BytesIO(latin(bare).encode()), x, y, across * scale, down * scale)
+    names, _, legend = svg.partition('class="legend"')
+    for part, style, share in ((names, "B", 0.5), (legend, "", 0.0)) if legend else ((names, "", 0.0),):
+        pdf.set_font("Helvetica", style, 6.5)
+        for left, base, more, word in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"([^>]*)>([^<]*)</text>', part):
+            written = latin(unescape(word))
+            back = pdf.get_string_width(written) * (1.0 if '"end"' in more else share)
+            pdf.text(x + float(left) * scale - back, y + float(base) * scale, written)
 
 
 def latin(text: str) -> str:
