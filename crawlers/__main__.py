@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 from crawlers.errors import CrawlError, DeclarationError, StateError
 from crawlers.sources import Source, load_sources
 
+_TALKERS = ("scrapy", "twisted", "trafilatura", "readability", "htmldate", "asyncio")
 _MARKS = {True: "ok  ", False: "FAIL", None: "-   "}
 
 
@@ -30,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("crawlers").setLevel(logging.INFO)
-    for name in ("scrapy", "twisted", "trafilatura", "readability", "htmldate", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_may_be_told)
     try:
         sources = _in_force(load_sources(options.sources), options.enabled)
         if options.command == "check":
@@ -43,6 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(error, 3 if "another crawl" in str(error) else 1)
     except (CrawlError, OSError) as error:
         return _say(error, 1)
+
+
+def _may_be_told(record: logging.LogRecord) -> bool:
+    """Keep back what libraries log at whatever level they set: Scrapy tells each item, unmasked, with its author."""
+    return record.levelno >= logging.CRITICAL or record.name.partition(".")[0] not in _TALKERS
 
 
 def _in_force(sources: tuple[Source, ...], enabled: str | None) -> tuple[Source, ...]:

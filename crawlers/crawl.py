@@ -7,6 +7,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from crawlers.errors import StateError
 from crawlers.sources import Source
 from crawlers.visit import Run, Visit
 
+POSITIONS_KEPT = timedelta(days=29)  # YouTube bars keeping what it gave for longer than 30
 log = logging.getLogger(__name__)
 
 
@@ -35,6 +37,7 @@ def crawl(
     ready = [visit for visit in visits if _is_ready(visit)]
     process = Process(allow_hosts, contact)
     try:
+        run.state.expire_positions(run.now() - POSITIONS_KEPT)
         for visit in ready:
             visit.recover()
         counts = process.run(ready, ENGINES)

@@ -18,6 +18,7 @@ from crawlers.spiders.listing import ListingSpider
 from crawlers.spiders.mastodon import MastodonSpider
 from crawlers.spiders.sitemap import SitemapSpider
 from crawlers.spiders.wordpress import WordpressSpider
+from crawlers.spiders.youtube import YoutubeSpider
 from crawlers.visit import Visit
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ ENGINES: dict[str, type[SourceSpider]] = {
     "wordpress": WordpressSpider,
     "listing": ListingSpider,
     "files": FilesSpider,
+    "youtube": YoutubeSpider,
     "mastodon": MastodonSpider,
 }
 _SIDE_BY_SIDE = 8  # hosts

@@ -37,7 +37,7 @@ class Intake:
         visit: Visit = self._crawler.spider.visit
         if isinstance(entry, Reached):
             if not self._refused:
-                visit.run.state.keep_position(visit.source.id, entry.name, entry.value)
+                visit.run.state.keep_position(visit.source.id, entry.name, entry.value, visit.run.now())
             raise DropItem("position", log_level="DEBUG")
         document = _document(entry, visit)
         digest = content_hash(document.title, document.text)

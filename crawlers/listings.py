@@ -9,7 +9,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,12 @@ class Entry:
     """
 
     url: str
-    title: str = ""
-    text: str = ""
+    title: str = field(default="", repr=False)
+    text: str = field(default="", repr=False)
     published: datetime | None = None
     published_from: str = "none"
     version: str | None = None
-    author: str = ""
+    author: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

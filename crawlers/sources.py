@@ -15,13 +15,16 @@ from urllib.parse import urlsplit
 from crawlers.errors import DeclarationError
 
 PLATFORMS = {  # platforms read through their official interface: the variable that holds the key, and whether it must
+    "youtube": ("SEJUK_SECRET_YOUTUBE_KEY", True),
     "mastodon": ("SEJUK_SECRET_MASTODON_TOKEN", False),
 }
+LIMITS = {"youtube": {"units": 10_000, "searches": 100}}  # what a platform allows, where the declaration says no less
 KINDS = ("feed", "sitemap", "wordpress", "listing", "files", *PLATFORMS)
 VOICES = ("press", "official", "public")
 FILE_COLUMNS = ("id", "text", "title", "published", "url", "author")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_UNLIMITED: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,9 @@ class Source:
     the declaring file. `include` and `exclude` are regular expressions searched in an address's path and
     query. `delay` is the least time in seconds between two requests; `max_items` and `max_minutes` bound
     one visit. `link`, `title`, `body`, `date` and `next` are CSS selectors of a listing and its articles.
-    `queries` are what is asked of a platform (hashtags, search words); `key` names the environment variable that
-    holds its key. A platform is never enabled by its declaration, only by `sources enable`.
+    `queries` are what is asked of a platform (hashtags, search words), `channels` the YouTube channels whose comments
+    are read; `limits` bound what is used of its quota; `key` names the environment variable that holds its key.
+    A platform is never enabled by its declaration, only by `sources enable`.
     """
 
     id: str
@@ -56,6 +60,8 @@ class Source:
     date: str = ""
     next: str = ""
     columns: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    channels: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=lambda: _UNLIMITED)
     queries: tuple[str, ...] = ()
     key: str = ""
 
@@ -68,6 +74,10 @@ class Source:
     def key_variable(self) -> str:
         """Return the name of the environment variable that holds the key; "" where the kind has none."""
         return self.key or PLATFORMS.get(self.kind, ("", False))[0]
+
+    def limit(self, bucket: str) -> int:
+        """Return how much of a platform's quota may be used."""
+        return self.limits.get(bucket, LIMITS[self.kind][bucket])
 
     @property
     def lacks_key(self) -> bool:
@@ -98,6 +108,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "max_minutes": (int, float),
     "columns": dict,
     "queries": list,
+    "channels": list,
+    "limits": dict,
 }
 _FIELDS = {item.name: item for item in fields(Source)}
 _REQUIRED = tuple(name for name, item in _FIELDS.items() if item.default is MISSING and item.default_factory is MISSING)
@@ -135,9 +147,10 @@ def _source(path: Path, number: int, entry: dict[str, Any]) -> Source:
         if key not in entry:
             raise DeclarationError(path, f"{at}.{key}", "is missing")
     values = dict(entry)
-    for key in ("include", "exclude", "queries"):
+    for key in ("include", "exclude", "queries", "channels"):
         values[key] = tuple(values.get(key, ()))
-    values["columns"] = MappingProxyType(dict(values.get("columns", {})))
+    for key in ("columns", "limits"):
+        values[key] = MappingProxyType(dict(values.get(key, {})))
     source = Source(**values)
     for key, message in _faults(source):
         raise DeclarationError(path, f"{at}.{key}", message)
@@ -154,13 +167,15 @@ def _check_type(path: Path, at: str, key: str, value: Any) -> None:
         kinds = " or ".join(each.__name__ for each in names)
         raise DeclarationError(path, f"{at}.{key}", f"must be {kinds}, not {type(value).__name__}")
     parts = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
-    if not all(isinstance(part, str) for part in parts):
-        raise DeclarationError(path, f"{at}.{key}", "must hold only text")
+    inner, named = (int, "whole numbers") if key == "limits" else (str, "text")
+    if not all(type(part) is inner for part in parts):
+        raise DeclarationError(path, f"{at}.{key}", f"must hold only {named}")
 
 
 def _faults(source: Source) -> list[tuple[str, str]]:
     """Return (key, message) for each rule a well-typed declaration breaks."""
     unknown_columns = sorted(set(source.columns) - set(FILE_COLUMNS))
+    unknown_limits = sorted(set(source.limits) - set(LIMITS.get(source.kind, ())))
     rules = [
         (bool(_ID.fullmatch(source.id)), "id", "use small letters, digits and hyphens"),
         (bool(source.name.strip()), "name", "must not be empty"),
@@ -180,7 +195,10 @@ def _faults(source: Source) -> list[tuple[str, str]]:
             "enabled",
             "a platform is switched on by `sources enable` alone",
         ),
-        (not source.is_platform or bool(source.queries), "queries", "name what to ask the platform for"),
+        (not source.is_platform or bool(source.queries or source.channels), "queries", "name what to ask for"),
+        (source.kind == "youtube" or not source.channels, "channels", "only YouTube has channels"),
+        (not unknown_limits, "limits", f"unknown {unknown_limits} for this kind"),
+        (all(limit >= 0 for limit in source.limits.values()), "limits", "must be 0 or more"),
         (source.is_platform or not source.queries, "queries", "only platforms have queries"),
         (source.is_platform or not source.key, "key", "only platforms have a key"),
         (not source.key or source.key.startswith("SEJUK_SECRET_"), "key", "names a variable SEJUK_SECRET_…, not a key"),

@@ -36,11 +36,19 @@ CREATE TABLE IF NOT EXISTS sources (
   cursor TEXT,                          -- newest modification read (WordPress)
   paused_until TEXT                     -- UTC; the server asked for quiet
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS positions (  -- how far each query of a platform was read
+CREATE TABLE IF NOT EXISTS reached (    -- how far each query of a platform was read
   source_id TEXT NOT NULL,
   name TEXT NOT NULL,                   -- the query
   value TEXT NOT NULL,                  -- as the spider that wrote it reads it
+  at TEXT NOT NULL,                     -- UTC
   PRIMARY KEY (source_id, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spent (      -- quota of platforms, written down before it is used
+  account TEXT NOT NULL,                -- the variable that holds the key
+  bucket TEXT NOT NULL,
+  period TEXT NOT NULL,                 -- day or month, as the platform counts
+  amount INTEGER NOT NULL,
+  PRIMARY KEY (account, bucket, period)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spooled (    -- spool files whose documents all stand in urls
   source_id TEXT NOT NULL,
@@ -198,16 +206,55 @@ class State:
         ).fetchone()
         return row[0] if row else None
 
+    # -- platforms ------------------------------------------------------------------------------
+
     def position(self, source_id: str, name: str) -> str:
         """Return how far a query was read, "" where it never was."""
-        row = self._db.execute(
-            "SELECT value FROM positions WHERE source_id = ? AND name = ?", (source_id, name)
-        ).fetchone()
-        return str(row[0]) if row else ""
+        return self.positions(source_id, name).get(name, "")
 
-    def keep_position(self, source_id: str, name: str, value: str) -> None:
-        """Record how far a query was read; called only once everything before it stands in the spool."""
-        self._db.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (source_id, name, value))
+    def positions(self, source_id: str, prefix: str) -> dict[str, str]:
+        """Return how far each query was read whose name begins so."""
+        rows = self._db.execute(
+            "SELECT name, value FROM reached WHERE source_id = ? AND substr(name, 1, ?) = ?",
+            (source_id, len(prefix), prefix),
+        )
+        return dict(rows)
+
+    def keep_position(self, source_id: str, name: str, value: str, now: datetime) -> None:
+        """Record how far a query was read ("": forget it); called once everything before it stands in the spool."""
+        if value:
+            self._db.execute(
+                "INSERT OR REPLACE INTO reached VALUES (?, ?, ?, ?)", (source_id, name, value, now.isoformat())
+            )
+        else:
+            self._db.execute("DELETE FROM reached WHERE source_id = ? AND name = ?", (source_id, name))
+
+    def expire_positions(self, before: datetime) -> None:
+        """Forget positions that were not renewed since a time; they hold what platforms call their posts."""
+        self._db.execute("DELETE FROM reached WHERE at < ?", (before.isoformat(),))
+
+    def spend(self, account: str, bucket: str, period: str, cost: int, limit: int) -> bool:
+        """Write a cost down, on the disk before this returns, or refuse where the limit would be passed."""
+        self._db.execute("PRAGMA synchronous=FULL")
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                before = self.spent(account, bucket, period)
+                if before + cost > limit:
+                    return False
+                self._db.execute(
+                    "INSERT OR REPLACE INTO spent VALUES (?, ?, ?, ?)", (account, bucket, period, before + cost)
+                )
+                return True
+        finally:
+            self._db.execute("PRAGMA synchronous=NORMAL")
+
+    def spent(self, account: str, bucket: str, period: str) -> int:
+        """Return what was spent of a bucket in a period."""
+        row = self._db.execute(
+            "SELECT amount FROM spent WHERE account = ? AND bucket = ? AND period = ?", (account, bucket, period)
+        ).fetchone()
+        return int(row[0]) if row else 0
 
     # -- spool files ----------------------------------------------------------------------------
 

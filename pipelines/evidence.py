@@ -51,10 +51,17 @@ def clarifications(store: Store, story_ids: Sequence[str]) -> dict[str, list[Row
     return found
 
 
-def purge(store: Store, before: datetime) -> int:
-    """Remove the texts of evidence published before a time, and all of a resident's post; return the alerts changed."""
+def purge(store: Store, before: datetime, voice: str = "") -> int:
+    """Remove the texts of evidence published before a time, and all of a resident's post; return the alerts changed.
+
+    Args: voice: of this voice only.
+    """
     old = before.isoformat()
-    return _rewrite(store, lambda kept: [_without_texts(p) if p["published"] < old else p for p in kept])
+
+    def is_due(piece: Row) -> bool:
+        return bool(piece["published"] < old and voice in ("", piece["voice"]))
+
+    return _rewrite(store, lambda kept: [_without_texts(p) if is_due(p) else p for p in kept])
 
 
 def drop(store: Store, story_id: str) -> int:

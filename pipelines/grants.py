@@ -16,6 +16,9 @@ from pipelines.config import Settings
 from pipelines.store import Row, Store
 
 TERMS = {  # what a platform asks of whoever reads it, told when it is switched on (docs/sumber.md has the sources)
+    "youtube": "YouTube: ketentuan API melarang mengenali atau menelusuri orang, dan yang diberikannya dihapus paling "
+    "lambat 30 hari. Sejuk menghapusnya setelah 29 hari, juga bila retention.raw_days lebih panjang; hapuslah juga "
+    "salinan cadangan yang lebih tua.",
     "mastodon": "Mastodon: setiap peladen punya aturan sendiri; bacalah /about peladen itu. Hanya kiriman yang oleh "
     "penulisnya dibuka untuk umum dan boleh diindeks yang diambil.",
 }

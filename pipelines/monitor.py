@@ -26,7 +26,7 @@ from pipelines.deliver import deliver, queue_brief
 from pipelines.grants import in_force
 from pipelines.lock import one_run
 from pipelines.process import process
-from pipelines.retention import purge
+from pipelines.retention import expire_platforms, purge
 from pipelines.source_health import due
 from pipelines.store import Store, utc_now
 from pipelines.tables import build_tables
@@ -74,6 +74,7 @@ def run_once(
         summary["crawl"] = collect(settings, store, in_force(settings, store), run_id, only, since, on_line)
         summary["process"] = process(settings, store, voices_of(settings), run_id, utc_now(), progress)
         summary["tables"] = build_tables(settings, store, summary["process"]["model"], run_id, utc_now())
+        expire_platforms(settings, store, utc_now())
     return summary
 
 

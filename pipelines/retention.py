@@ -12,6 +12,7 @@ from pipelines.store import Store
 
 log = logging.getLogger(__name__)
 
+PLATFORM_DAYS = {"youtube": 29}  # YouTube API Services Developer Policies: what it gave may be kept for 30 days at most
 FINAL_AFTER = timedelta(days=7)  # a day is frozen then, and its author hashes are no longer needed
 
 
@@ -29,7 +30,8 @@ def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
         authors_before=now - FINAL_AFTER - timedelta(days=1),
         fingerprints_before=now - max(COPY_WINDOW, timedelta(days=settings.retention.raw_days)),
     )
-    counts["evidence"] = evidence.purge(store, limit)
+    counts |= expire_platforms(settings, store, now)
+    counts["evidence"] += evidence.purge(store, limit)
     counts["messages"] = deliver.purge(store, limit)
     counts["sessions"] = users.purge(store, now - FINAL_AFTER)
     counts["spool_files"] = 0
@@ -40,4 +42,21 @@ def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
             path.unlink()
             counts["spool_files"] += 1
     log.info("purge %s", " ".join(f"{key}={value}" for key, value in counts.items()))
+    return counts
+
+
+def expire_platforms(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
+    """Remove what platforms bar keeping, whatever `retention.raw_days` says: words, author hashes, fingerprints, spool.
+
+    Returns: documents stripped (`expired`) and alerts changed (`evidence`).
+    """
+    counts = {"expired": 0, "evidence": 0}
+    for kind, days in PLATFORM_DAYS.items():
+        limit = now - timedelta(days=days)
+        counts["expired"] += store.strip(kind, limit)
+        counts["evidence"] += evidence.purge(store, limit, voice="public")
+        for source in store.rows("SELECT source_id FROM sources WHERE kind = :kind", {"kind": kind}):
+            for path in (settings.spool / source["source_id"]).glob("*.jsonl.gz"):
+                if datetime.fromtimestamp(path.stat().st_mtime, now.tzinfo) < limit:
+                    path.unlink()
     return counts

@@ -395,6 +395,24 @@ class Store:
             self.db.execute("DELETE FROM bands WHERE document_id NOT IN (SELECT document_id FROM fingerprints)")
         return removed
 
+    def strip(self, kind: str, before: datetime) -> int:
+        """Remove words, author hash and fingerprint of the documents that sources of a kind gave before a time."""
+        due = self.rows(
+            """SELECT d.document_id FROM documents d JOIN sources s USING (source_id)
+               WHERE s.kind = :kind AND d.fetched_at < :before
+                 AND d.text || d.title || coalesce(d.author_hash, '') <> ''""",
+            {"kind": kind, "before": before.isoformat()},
+        )
+        if not due:
+            return 0
+        ids = {"ids": json.dumps([row["document_id"] for row in due])}
+        listed = "document_id IN (SELECT value FROM json_each(:ids))"
+        with self.transaction():
+            for statement in ("DELETE FROM bands", "DELETE FROM fingerprints",
+                              "UPDATE documents SET title = '', text = '', author_hash = NULL"):  # fmt: skip
+                self.db.execute(f"{statement} WHERE {listed}", ids)
+        return len(due)
+
     def counts(self) -> dict[str, int]:
         """Return the number of rows of each table."""
         return {name: self.db.table(name).count for name in self.db.table_names() if not name.startswith("_")}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -171,7 +169,7 @@ def test_kills_at_any_moment_lose_and_double_nothing(server: Mastodon, tmp_path:
             if spool.exists() and len(crawl.documents()) >= before + 15:
                 break
             time.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.communicate()
     expected += filled(server, 45)
     run(crawl, "akhir")

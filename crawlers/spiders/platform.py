@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -49,12 +49,13 @@ class Walk:
     """From the newest post down to what is known, page by page.
 
     `floor` is the newest post of the last walk that came to its end, "" where none has; `top` that of this walk;
-    `token` names the page to be read next, "" for the first.
+    `token` names the page to be read next, "" for the first; `since` is when the first walk began, where that matters.
     """
 
     floor: str = ""
     top: str = ""
     token: str = ""
+    since: str = ""
 
     @classmethod
     def of(cls, kept: str) -> Walk:
@@ -97,15 +98,16 @@ class PlatformSpider(SourceSpider):
         raise NotImplementedError
 
     def _following(self) -> Iterator[Request]:
-        if not self.ended:
+        if not self.ended and not self.visit.is_full:
             yield from islice(self._targets, 1)
 
-    def end(self, reason: str, pause: float) -> None:
-        """Ask nothing more in this visit, because of a bound that is no fault, and leave the platform alone."""
+    def end(self, reason: str, pause: float = 0.0) -> None:
+        """Ask nothing more in this visit, because of a bound that is no fault, and leave the platform alone so long."""
         self.ended = True
         self.visit.rejected[reason] += 1
         self.visit.unsettled += 1
-        self.visit.pause(pause)
+        if pause:
+            self.visit.pause(pause)
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -135,22 +137,26 @@ class PlatformSpider(SourceSpider):
             answer = None
         where = response.url.partition("?")[0]
         if response.status != 200:
-            self.refused(where, response, self.refusal(response, answer))
-            yield from self._following()
+            refusal = self.refusal(response, answer)
+            self.refused(where, response, refusal)
+            yield from self._relay(self.after_refusal(refusal, passed))
             return
         if not isinstance(answer, (dict, list)):
             self.visit.rejected["no_json"] += 1
             self.visit.fail(f"{where} answers no JSON; is the address right?")
             return
-        went_on = False
         try:
-            for each in read(answer, response, **passed):
-                went_on = went_on or isinstance(each, Request)
-                yield each
+            yield from self._relay(read(answer, response, **passed))
         except (ListingError, KeyError, TypeError, AttributeError, ValueError) as error:
             self.visit.rejected["bad_answer"] += 1
             self.visit.fail(f"{where} answers in another form than documented ({type(error).__name__}: {error})")
-            return
+
+    def _relay(self, outputs: Iterable[Any]) -> Output:
+        """Yield what was read; where no request is among it, the target is done and the next one follows."""
+        went_on = False
+        for each in outputs:
+            went_on = went_on or isinstance(each, Request)
+            yield each
         if not went_on:
             yield from self._following()
 
@@ -168,6 +174,10 @@ class PlatformSpider(SourceSpider):
     def reason_of(self, answer: Any) -> str:
         """Return the platform's own name for an error, "" where it has none."""
         return ""
+
+    def after_refusal(self, refusal: Refusal, passed: dict[str, Any]) -> Output:
+        """Yield what a refusal changes about how far was read. Args: passed: as given to `ask`."""
+        yield from ()
 
     def reset_of(self, response: Response) -> float | None:
         """Return the seconds until the platform may be asked again, None where it does not say."""
@@ -210,7 +220,9 @@ class PlatformSpider(SourceSpider):
             yield self.reached(name, walk)
             return None
         if not onward or at_floor or self.visit.is_full:  # a first visit leaves the archive to a backfill
-            yield self.reached(name, Walk() if backfill else Walk(floor=walk.top or walk.floor))
+            yield self.reached(
+                name, Walk() if backfill else replace(walk, floor=walk.top or walk.floor, top="", token="")
+            )
             return None
         walk = replace(walk, token=onward)
         yield self.reached(name, walk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -55,19 +56,20 @@ class Platform:
             daemon_threads = True
 
             def handle_error(self, request: Any, client_address: Any) -> None:
-                pass  # a killed client hangs up
+                if not isinstance(sys.exception(), OSError):  # a killed client hangs up
+                    super().handle_error(request, client_address)
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.host = f"127.0.0.1:{self._server.server_port}"
         self.url = f"http://{self.host}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._serving = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def answer(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
         """Return what the platform says to a request."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving.start()
         return self
 
     def __exit__(
@@ -75,4 +77,4 @@ class Platform:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
+        self._serving.join()
