@@ -35,17 +35,20 @@ def sources_list(ctx: click.Context, as_json: bool) -> None:
 @click.option("--basis", required=True, help="Legal basis, as your legal department words it")
 @click.option("--purpose", required=True, help="What it is read for")
 @click.option("--by", "who", required=True, help="Who answers for it")
+@click.option("--confirm-terms", is_flag=True, help="You have read the platform's terms, and this use keeps them (X)")
 @click.pass_context
-def sources_enable(ctx: click.Context, source_id: str, basis: str, purpose: str, who: str) -> None:
+def sources_enable(ctx: click.Context, source_id: str, basis: str, purpose: str, who: str, confirm_terms: bool) -> None:
     """Switch a source on from the next run; basis, purpose and name go to the audit log."""
-    from pipelines.grants import enable, terms_of
+    from pipelines.grants import enable, must_confirm, terms_of
     from pipelines.store import Store, utc_now
 
     settings = settings_of(ctx)
     if terms := terms_of(settings, source_id):
         click.echo(terms)
+    if must_confirm(settings, source_id) and not confirm_terms:
+        confirm_terms = click.confirm("Sudah dibaca, dan pemakaian ini mematuhinya? (confirm these terms)")
     with Store(settings.database) as store:
-        source = enable(settings, store, source_id, basis, purpose, who, utc_now())
+        source = enable(settings, store, source_id, basis, purpose, who, utc_now(), confirm_terms)
     click.echo(f"{source.id} is on from the next run; basis: {source.basis}")
     if source.lacks_key:
         click.echo(f"It cannot be read yet: set {source.key_variable} in the environment.", err=True)

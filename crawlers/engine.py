@@ -18,6 +18,7 @@ from crawlers.spiders.listing import ListingSpider
 from crawlers.spiders.mastodon import MastodonSpider
 from crawlers.spiders.sitemap import SitemapSpider
 from crawlers.spiders.wordpress import WordpressSpider
+from crawlers.spiders.x import XSpider
 from crawlers.spiders.youtube import YoutubeSpider
 from crawlers.visit import Visit
 
@@ -31,6 +32,7 @@ ENGINES: dict[str, type[SourceSpider]] = {
     "files": FilesSpider,
     "youtube": YoutubeSpider,
     "mastodon": MastodonSpider,
+    "x": XSpider,
 }
 _SIDE_BY_SIDE = 8  # hosts
 

@@ -69,6 +69,7 @@ def author_hash(author: str, salt: bytes, day: date) -> str | None:
 
 
 _POSTS = (  # links that people give for a post -> its platform and its name there
+    ("x", re.compile(r"https://(?:www\.|mobile\.)?(?:x|twitter)\.com/[^\s/]+/status/(\d+)")),
     ("youtube", re.compile(r"https://(?:www\.|m\.)?youtube\.com/\S*[?&]lc=([\w.-]+)")),
     ("mastodon", re.compile(r"(https://[^\s/]+/@[^\s/]+/\d+)")),
 )

@@ -17,8 +17,12 @@ from crawlers.errors import DeclarationError
 PLATFORMS = {  # platforms read through their official interface: the variable that holds the key, and whether it must
     "youtube": ("SEJUK_SECRET_YOUTUBE_KEY", True),
     "mastodon": ("SEJUK_SECRET_MASTODON_TOKEN", False),
+    "x": ("SEJUK_SECRET_X_TOKEN", True),
 }
-LIMITS = {"youtube": {"units": 10_000, "searches": 100}}  # what a platform allows, where the declaration says no less
+LIMITS = {  # what is used at most where the declaration names no bound: YouTube's in a day, X's (paid) in a month
+    "youtube": {"units": 10_000, "searches": 100},
+    "x": {"posts": 1_000},
+}
 KINDS = ("feed", "sitemap", "wordpress", "listing", "files", *PLATFORMS)
 VOICES = ("press", "official", "public")
 FILE_COLUMNS = ("id", "text", "title", "published", "url", "author")
@@ -196,6 +200,7 @@ def _faults(source: Source) -> list[tuple[str, str]]:
             "a platform is switched on by `sources enable` alone",
         ),
         (not source.is_platform or bool(source.queries or source.channels), "queries", "name what to ask for"),
+        (source.kind != "x" or all(len(each) <= 490 for each in source.queries), "queries", "X takes 490 characters"),
         (source.kind == "youtube" or not source.channels, "channels", "only YouTube has channels"),
         (not unknown_limits, "limits", f"unknown {unknown_limits} for this kind"),
         (all(limit >= 0 for limit in source.limits.values()), "limits", "must be 0 or more"),

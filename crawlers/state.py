@@ -249,6 +249,13 @@ class State:
         finally:
             self._db.execute("PRAGMA synchronous=NORMAL")
 
+    def refund(self, account: str, bucket: str, period: str, amount: int) -> None:
+        """Take back what was written down and not used."""
+        self._db.execute(
+            "UPDATE spent SET amount = max(0, amount - ?) WHERE account = ? AND bucket = ? AND period = ?",
+            (amount, account, bucket, period),
+        )
+
     def spent(self, account: str, bucket: str, period: str) -> int:
         """Return what was spent of a bucket in a period."""
         row = self._db.execute(

@@ -19,9 +19,14 @@ TERMS = {  # what a platform asks of whoever reads it, told when it is switched 
     "youtube": "YouTube: ketentuan API melarang mengenali atau menelusuri orang, dan yang diberikannya dihapus paling "
     "lambat 30 hari. Sejuk menghapusnya setelah 29 hari, juga bila retention.raw_days lebih panjang; hapuslah juga "
     "salinan cadangan yang lebih tua.",
+    "x": "X: ketentuan pengembangnya melarang menyimpulkan atau menyimpan keterangan tentang pengguna, antara lain "
+    "afiliasi politik, agama, suku, kesehatan, atau dugaan kejahatan; dan membatasi pemakaian oleh pemerintah, "
+    "termasuk pengawasan dan intelijen. Hanya analisis gabungan tanpa data pribadi yang diperbolehkan. Pastikan izin "
+    "tertulis dari X bila lembaga Anda bagian dari pemerintah.",
     "mastodon": "Mastodon: setiap peladen punya aturan sendiri; bacalah /about peladen itu. Hanya kiriman yang oleh "
     "penulisnya dibuka untuk umum dan boleh diindeks yang diambil.",
 }
+CONFIRMED = ("x",)  # platforms whose terms have to be confirmed by whoever switches them on
 
 
 class GrantRefused(MonitorError):  # noqa: N818 (an answer, not a fault)
@@ -29,18 +34,31 @@ class GrantRefused(MonitorError):  # noqa: N818 (an answer, not a fault)
 
 
 def enable(
-    settings: Settings, store: Store, source_id: str, basis: str, purpose: str, who: str, now: datetime
+    settings: Settings,
+    store: Store,
+    source_id: str,
+    basis: str,
+    purpose: str,
+    who: str,
+    now: datetime,
+    confirms_terms: bool = False,
 ) -> Source:
     """Switch a source on from the next run, with its legal basis and purpose; written to the audit log.
 
-    Raises: GrantRefused (unknown source, nothing said), ConfigError, StorageError.
+    Args: confirms_terms: whoever switches it on has read the platform's terms and says that this use keeps them.
+    Raises: GrantRefused (unknown source, nothing said, terms not confirmed), ConfigError, StorageError.
     """
     source = _declared(settings, source_id)
     for name, value in (("basis", basis), ("purpose", purpose), ("by", who)):
         if not value.strip():
             raise GrantRefused(f"--{name} must say something: it is what the audit log will show")
     grant = {"basis": basis.strip(), "purpose": purpose.strip()}
-    return _write(store, source, grant | {"enabled": 1}, "source enabled", grant, who.strip(), now)
+    told: Row = dict(grant)
+    if source.kind in CONFIRMED:
+        if not confirms_terms:
+            raise GrantRefused(f"{TERMS[source.kind]}\nIt stays off until these terms are confirmed (--confirm-terms)")
+        told["terms_confirmed"] = TERMS[source.kind]
+    return _write(store, source, grant | {"enabled": 1}, "source enabled", told, who.strip(), now)
 
 
 def terms_of(settings: Settings, source_id: str) -> str:
@@ -49,6 +67,14 @@ def terms_of(settings: Settings, source_id: str) -> str:
     Raises: GrantRefused (unknown source), ConfigError.
     """
     return TERMS.get(_declared(settings, source_id).kind, "")
+
+
+def must_confirm(settings: Settings, source_id: str) -> bool:
+    """Tell whether the terms of the source's platform have to be confirmed.
+
+    Raises: GrantRefused (unknown source), ConfigError.
+    """
+    return _declared(settings, source_id).kind in CONFIRMED
 
 
 def disable(settings: Settings, store: Store, source_id: str, who: str, reason: str, now: datetime) -> Source:
