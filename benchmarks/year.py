@@ -18,6 +18,7 @@ from pathlib import Path
 
 from analysis.gazetteer import Gazetteer
 from analysis.records import THEMES
+from analysis.visits import triggers
 from benchmarks.pipeline import WORDS
 from benchmarks.simulate import World, simulate
 from pipelines import ledger, users, visits
@@ -62,7 +63,9 @@ def _stories(
     """Yield what the simulator draws (counts, copies, late arrivals, a weekly cycle), and desa that rise at the end."""
     kecamatan = len({place.kecamatan_code for place in gazetteer.desa.values()})
     start = today - timedelta(days=days - 1)
-    drawn = simulate(7, World(desa=len(desa), kecamatan=kecamatan, days=days, stories=a_day, start=start)).stories
+    drawn = simulate(
+        7, World(desa=len(desa), kecamatan=kecamatan, days=days, stories=a_day, start=start, passing_sd=0.12)
+    ).stories
     codes = dict(zip(sorted(drawn["desa_code"].unique()), desa, strict=False))
     number = itertools.count(1)
     for row in drawn.itertuples():
@@ -144,10 +147,13 @@ def _declare(store: Store, rng: random.Random, today: date, days: int, now: date
 
 
 def _act(store: Store, rng: random.Random, desa: list[str], today: date, now: datetime) -> None:
-    """Record visits, and take the alerts through different states."""
+    """Record visits that follow tension, half of the time, and take the alerts through different states."""
+    table = store.frame("SELECT day, desa_code, tension FROM desa_daily WHERE voice = 'all'")
+    table["day"] = [date.fromisoformat(day) for day in table["day"]]
     made = [
-        visits.Visit(rng.choice(desa[:40]), today - timedelta(days=rng.randrange(1, 180)), rng.choice(visits.KINDS))
-        for _ in range(60)
+        visits.Visit(hot.desa_code, min(hot.day + timedelta(days=rng.randint(1, 2)), today), rng.choice(visits.KINDS))
+        for hot in triggers(table, visits.TRIGGER).itertuples()
+        if rng.random() < 0.5
     ]
     made.append(visits.Visit(desa[8], today - timedelta(days=2), "forum warga", ("agraria",), "warga didengar"))
     visits.save_visits(store, made, "sintetis", now)

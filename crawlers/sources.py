@@ -124,6 +124,8 @@ def load_sources(path: Path) -> tuple[Source, ...]:
 
     Raises: DeclarationError naming file and key; OSError where the file cannot be read.
     """
+    if not path.exists():
+        raise DeclarationError(path, "file", "is not there: declare the region's sources, see docs/sumber.md")
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
