@@ -57,7 +57,9 @@ def train_linear(
 
     texts = [normalise(text) for text in full_texts(examples)]
     idf = inverse_document_frequency(texts) if idf is None else idf
-    x, y = matrix(texts, idf), head_targets(targets(examples))
+    whole, y = matrix(texts, idf), head_targets(targets(examples))
+    used = np.unique(whole.indices)  # a bucket that no text fills keeps weight 0, and costs nothing
+    x = whole[:, used]
     weights, bias = np.zeros((2 << BITS, OUTPUTS), np.float32), np.zeros(OUTPUTS, np.float32)
     for head in heads:
         rows = np.flatnonzero(y[:, head] >= 0)
@@ -65,6 +67,6 @@ def train_linear(
             continue
         strength = SENTIMENT_STRENGTH if head >= OUTPUTS - 3 else STRENGTH
         model = LogisticRegression(C=strength, solver="liblinear", max_iter=300).fit(x[rows], y[rows, head])
-        weights[:, head], bias[head] = model.coef_[0], model.intercept_[0]
+        weights[used, head], bias[head] = model.coef_[0], model.intercept_[0]
     scale = np.maximum(np.abs(weights).max(axis=0), 1e-6) / 127
     return LinearHeads(np.round(weights / scale).astype(np.int8), scale.astype(np.float32), bias, idf)

@@ -1,4 +1,4 @@
-"""`model`: train, list and verify what scores tension."""
+"""`model`: train, export, choose and measure what scores tension."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
+from commands.shared import settings_of
+
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.group()
 def model() -> None:
-    """Train, list and verify the models that score tension."""
+    """Train, export, choose and measure the models that score tension."""
 
 
 @model.command("train")
@@ -57,14 +59,6 @@ def model_train(
     click.echo(json.dumps(facts, indent=1))
 
 
-@model.command("list")
-def model_list() -> None:
-    """Show the shipped models, after checking their hashes."""
-    from pipelines.models import installed
-
-    click.echo(json.dumps(installed(), indent=1))
-
-
 @model.command("export")
 @click.argument("folder", type=FOLDER)
 @click.option("--labels", type=FILE, multiple=True, help="The files it was trained from, where --labels named any")
@@ -83,3 +77,59 @@ def model_verify(folder: Path) -> None:
     from pipelines.models import check
 
     click.echo(f"{folder}: {check(folder).model_id}, unchanged")
+
+
+@model.command("list")
+@click.pass_context
+def model_list(ctx: click.Context) -> None:
+    """Show the shipped models and those under HOME/models as JSON, after checking their hashes."""
+    from pipelines.models import installed
+
+    settings = settings_of(ctx)
+    click.echo(json.dumps(installed(settings.home, settings.model), indent=1, ensure_ascii=False))
+
+
+@model.command("use")
+@click.argument("folder", type=FOLDER)
+@click.pass_context
+def model_use(ctx: click.Context, folder: Path) -> None:
+    """Score with the model of FOLDER from now on: checked, written into sejuk.toml, entered in the audit log."""
+    from pipelines.models import use
+    from pipelines.store import utc_now
+
+    manifest = use(settings_of(ctx), ctx.obj["file"], folder, utc_now())
+    click.echo(f"{manifest.name} ({manifest.model_id}); the next run scores every stored story with it")
+
+
+@model.command("evaluate")
+@click.argument("folder", type=FOLDER, required=False)
+@click.option("--labels", type=FILE, multiple=True, help="JSONL of labels [default: data/labels/tension_test.jsonl]")
+@click.option("--nlp", type=FOLDER, help="Folder with smsa/ and nusax/: sentiment on their test splits too")
+@click.option("--out", type=FOLDER, default="evaluasi", show_default=True, help="Where evaluasi.html and .md go")
+@click.pass_context
+def model_evaluate(
+    ctx: click.Context, folder: Path | None, labels: tuple[Path, ...], nlp: Path | None, out: Path
+) -> None:
+    """Measure the model of FOLDER [default: the one in use] and write a page about it."""
+    from pipelines.model_report import evaluate, write_report
+    from pipelines.models import read_all
+
+    report = evaluate(folder or settings_of(ctx).model, read_all(labels, "test"), nlp, floors=not labels)
+    for path in write_report(report, out):
+        click.echo(path)
+
+
+@model.command("compare")
+@click.argument("one", type=FOLDER)
+@click.argument("other", type=FOLDER)
+@click.option("--labels", type=FILE, multiple=True, help="JSONL of labels [default: data/labels/tension_test.jsonl]")
+@click.option("--top", type=click.IntRange(0), default=20, show_default=True, help="Texts shown")
+@click.option("--json", "as_json", is_flag=True, help="Every text, as JSON")
+def model_compare(one: Path, other: Path, labels: tuple[Path, ...], top: int, as_json: bool) -> None:
+    """Show which texts score otherwise with OTHER than with ONE, by how much, and the floors of both."""
+    from pipelines.model_compare import compare
+    from pipelines.models import read_all
+    from pipelines.terminal_models import show_comparison
+
+    found = compare(one, other, read_all(labels, "test"), with_floors=not labels)
+    click.echo(json.dumps(found.as_json(), ensure_ascii=False)) if as_json else show_comparison(found, top)

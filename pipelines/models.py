@@ -1,15 +1,23 @@
-"""Where models lie, and the commands that make and check them."""
+"""Where models lie, and the commands that make, check and choose them."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import re
+import tomllib
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import ConfigError, ModelError
-from analysis.model_folder import Manifest, verify
-from pipelines.config import PROJECT
+from analysis.model_folder import MANIFEST, Manifest, verify
+from pipelines.audit import record
+from pipelines.config import PROJECT, Settings
+from pipelines.lock import one_run
+from pipelines.store import Store
 
 if TYPE_CHECKING:
     from analysis.training_data import Example
@@ -93,11 +101,11 @@ def check(folder: Path) -> Manifest:
     return classifier.manifest
 
 
-def read_all(files: Sequence[Path]) -> list[Example]:
-    """Return the examples of these files, or the project's own where there are none."""
+def read_all(files: Sequence[Path], split: str = "train") -> list[Example]:
+    """Return the examples of these files, or of the project's own split where there are none."""
     from analysis.training_data import project_labels, read_labels
 
-    return [example for file in files for example in read_labels(file)] if files else project_labels()
+    return [example for file in files for example in read_labels(file)] if files else project_labels(split)
 
 
 def _moods(nlp: Path | None) -> list[Example]:
@@ -111,7 +119,66 @@ def _moods(nlp: Path | None) -> list[Example]:
         return []
 
 
-def installed() -> list[dict[str, Any]]:
-    """Return name, model_id, parts and measured facts of every shipped model, hashes checked."""
-    found = [verify(folder) for folder in sorted(MODELS.iterdir()) if folder.is_dir()]
-    return [{"name": m.name, "model_id": m.model_id, "parts": list(m.parts), "facts": m.facts} for m in found]
+def installed(home: Path | None = None, in_use: Path | None = None) -> list[dict[str, Any]]:
+    """Return name, folder, model_id, parts and facts of the shipped models and of those under `home`/models.
+
+    A folder that is broken says so in `error` in place of them. `in_use` marks the model of the settings.
+    """
+    roots = [MODELS] + ([home / "models"] if home else [])
+    folders = {path.parent.absolute() for root in roots for path in root.glob(f"**/{MANIFEST}")}
+    return [_told(folder, in_use) for folder in sorted(folders | ({in_use.absolute()} if in_use else set()))]
+
+
+def _told(folder: Path, in_use: Path | None) -> dict[str, Any]:
+    said: dict[str, Any] = {"folder": str(folder), "in_use": in_use is not None and folder == in_use.absolute()}
+    try:
+        manifest = verify(folder)
+    except ModelError as error:
+        return said | {"name": folder.name, "error": str(error)}
+    parts = {"model_id": manifest.model_id, "parts": list(manifest.parts), "facts": manifest.facts}
+    return {"name": manifest.name} | said | parts
+
+
+def use(settings: Settings, file: Path | None, folder: Path, now: datetime) -> Manifest:
+    """Check a model, write it as `model` into sejuk.toml, and enter the change in the audit log.
+
+    The next run scores every stored story anew with it; earlier tables keep the model they were made with.
+
+    Args: file: the settings file; None takes ./sejuk.toml, which is made where there is none.
+
+    Raises: ModelError, ConfigError, AlreadyRunning, StorageError.
+    """
+    manifest = check(folder)
+    if "SEJUK_MODEL" in os.environ:
+        raise ConfigError("model", "SEJUK_MODEL in the environment overrides sejuk.toml: change or unset it")
+    file = file or Path("sejuk.toml")
+    text = with_model(file.read_text(encoding="utf-8") if file.exists() else "", folder.absolute())
+    with one_run(settings.home, "model use"), Store(settings.database) as store:
+        part = file.with_name(f"{file.name}.part")
+        part.write_text(text, encoding="utf-8")
+        if file.exists():
+            part.chmod(file.stat().st_mode)
+        part.replace(file)
+        said = {"from": str(settings.model), "to": str(folder.absolute()), "model_id": manifest.model_id}
+        record(store, "model chosen", said, now)
+    return manifest
+
+
+def with_model(toml: str, folder: Path) -> str:
+    """Return a settings file with `model` set, everything else as it stands.
+
+    Raises: ConfigError where the file cannot be changed with certainty.
+
+    >>> with_model('model = "a"\\n[crawl]\\ncontact = "x"\\n', Path("/b"))
+    'model = "/b"\\n[crawl]\\ncontact = "x"\\n'
+    """
+    line = f"model = {json.dumps(str(folder), ensure_ascii=False)}"
+    top, *tables = re.split(r"(?m)^(?=\s*\[)", toml, maxsplit=1)
+    changed, times = re.subn(r"(?m)^[ \t]*model[ \t]*=.*$", lambda _: line, top)
+    text = (changed if times else f"{line}\n{top}") + "".join(tables)
+    try:
+        if tomllib.loads(text) != tomllib.loads(toml) | {"model": str(folder)}:
+            raise ConfigError("model", f"sejuk.toml cannot be changed safely: write {line} into it yourself")
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("model", f"sejuk.toml cannot be read ({error}): nothing was changed") from error
+    return text

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal while a model is trained."""
+"""What a person sees in the terminal of models: a training, and two of them compared."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.model_compare import STEPS, Comparison
+from pipelines.wording import number, signed
 
 
 @contextmanager
@@ -23,3 +28,24 @@ def training_progress() -> Iterator[Callable[[int, int, str], None]]:
                 console.print(said, highlight=False, soft_wrap=True)
 
         yield on_step
+
+
+def show_comparison(found: Comparison, top: int) -> None:
+    """Print figures, floors and the texts that changed most."""
+    console = Console()
+    console.print(f"A {found.models[0]}   B {found.models[1]}", highlight=False)
+    beyond = ", ".join(f"{found.beyond(step)} lebih dari {number(step)}" for step in STEPS)
+    console.print(f"{len(found.texts)} teks; ketegangan berubah: {beyond}; tingkat berubah: {found.levels}")
+    table = Table("ukuran", "A", "B", "ambang", box=None, header_style="bold underline")
+    for name in found.figures[0]:
+        table.add_row(name, *(number(each.get(name), 3) for each in found.figures), "")
+    for a, b in zip(*found.floors, strict=True):
+        style = "" if b.held else "bold red"
+        table.add_row(b.name, number(a.found, 3), Text(number(b.found, 3), style), number(b.floor, 3))
+    console.print(table)
+    texts = Table("A", "B", "beda", "label", "teks", box=None, header_style="bold underline")
+    for each in found.texts[:top]:
+        label = "–" if each.level is None else str(each.level)
+        text = Text(each.text if len(each.text) <= 160 else each.text[:160] + "…")
+        texts.add_row(number(each.before), number(each.after), signed(each.apart), label, text)
+    console.print(texts)
