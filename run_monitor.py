@@ -22,6 +22,7 @@ COMMANDS: tuple[click.Command, ...] = (
     chain.process,
     chain.tables,
     upkeep.export,
+    upkeep.explore,
     upkeep.backup,
     upkeep.doctor,
     upkeep.status,

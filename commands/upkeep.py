@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from commands.shared import DAY, day_of, settings_of
+from commands.shared import DAY, account, day_of, settings_of
 
 
 @click.command()
@@ -33,6 +33,26 @@ def export(ctx: click.Context, output: Path | None, formats: tuple[str, ...], si
         record(store, "export", {"files": [f.name for f in files]}, utc_now())
     for file in files:
         click.echo(file)
+
+
+@click.command()
+@click.option(
+    "--file", "target", type=click.Path(path_type=Path, dir_okay=False), help="[default: HOME/jelajah.sqlite]"
+)
+@click.option("--port", default=8001, show_default=True, type=click.IntRange(0, 65535), help="On this machine alone")
+@click.option("--only-file", is_flag=True, help="Write the snapshot, serve nothing")
+@click.pass_context
+def explore(ctx: click.Context, target: Path | None, port: int, only_file: bool) -> None:
+    """Write a redacted snapshot of the tables (no texts, k-threshold applied) and serve it read-only in Datasette."""
+    from pipelines.explore import serve_snapshot, write_snapshot
+    from pipelines.store import Store, utc_now
+
+    settings = settings_of(ctx)
+    with Store(settings.database) as store:
+        file = write_snapshot(settings, store, target or settings.home / "jelajah.sqlite", account(), utc_now())
+    click.echo(file)
+    if not only_file:
+        ctx.exit(serve_snapshot(file, port))
 
 
 @click.command()
