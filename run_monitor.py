@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from commands import alerts, brief, chain, corrections, model, page, region, sources, texts, upkeep, visits
+from commands import alerts, brief, chain, corrections, labels, model, page, region, sources, texts, upkeep, visits
 from commands.shared import MonitorGroup
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -40,6 +40,7 @@ COMMANDS: tuple[click.Command, ...] = (
     brief.deliver,
     visits.visits,
     corrections.corrections,
+    labels.labels,
 )
 
 

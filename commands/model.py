@@ -34,10 +34,20 @@ def model() -> None:
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--save-every", type=click.IntRange(1), default=200, show_default=True, help="Steps between two saves")
 @click.option("--validation-writer", help="Hold out this writer's texts [default: a tenth of all]")
+@click.option("--corrections/--no-corrections", default=True, help="Learn from imported corrections [default: yes]")
+@click.pass_context
 def model_train(
-    preset: str | None, base: str | None, out: Path | None, labels: tuple[Path, ...], nlp: Path | None, **plan: Any
+    ctx: click.Context,
+    /,
+    preset: str | None,
+    base: str | None,
+    out: Path | None,
+    labels: tuple[Path, ...],
+    nlp: Path | None,
+    corrections: bool,
+    **plan: Any,
 ) -> None:
-    """Train a model from labels and the sentiment sets: --preset (a minute), or --base (needs the extra `train`).
+    """Train a model from labels, corrections and the sentiment sets: --preset (minutes), or --base (extra `train`).
 
     A training with --base that was stopped goes on when the same command is given again.
     """
@@ -45,8 +55,10 @@ def model_train(
 
     if (preset is None) == (base is None):
         raise click.UsageError("give --preset kecil, or --base")
+    corrected = _corrected(ctx, corrections)
     if base is None:
-        manifest = train_preset(nlp, out or MODELS / str(preset), lambda line: click.echo(line, err=True))
+        folder = out or MODELS / str(preset)
+        manifest = train_preset(nlp, folder, lambda line: click.echo(line, err=True), corrected)
         facts = {"model_id": manifest.model_id} | manifest.facts
     else:
         from analysis.training_state import Plan
@@ -55,18 +67,31 @@ def model_train(
         if out is None:
             raise click.UsageError("give --out FOLDER")
         with training_progress() as on_step:
-            facts = train_base(Plan(base=base, **plan), labels, nlp, out, on_step)
+            facts = train_base(Plan(base=base, **plan), labels, nlp, out, on_step, corrected)
     click.echo(json.dumps(facts, indent=1))
+
+
+def _corrected(ctx: click.Context, wanted: bool) -> list[Any]:
+    """Return the imported corrections, and say how many there are."""
+    from pipelines.models import corrections
+
+    found = corrections(settings_of(ctx)) if wanted else []
+    if found:
+        click.echo(f"{len(found)} imported corrections are learnt from (--no-corrections leaves them out)", err=True)
+    return found
 
 
 @model.command("export")
 @click.argument("folder", type=FOLDER)
 @click.option("--labels", type=FILE, multiple=True, help="The files it was trained from, where --labels named any")
-def model_export(folder: Path, labels: tuple[Path, ...]) -> None:
+@click.option("--corrections/--no-corrections", default=True, help="As it was trained [default: with]")
+@click.pass_context
+def model_export(ctx: click.Context, folder: Path, labels: tuple[Path, ...], corrections: bool) -> None:
     """Write FOLDER/fp32 and FOLDER/int8 for the scorer: compared with torch, calibrated, hashed."""
     from pipelines.models import export_model
 
-    for name, manifest in export_model(folder, labels, lambda line: click.echo(line, err=True)).items():
+    corrected = _corrected(ctx, corrections)
+    for name, manifest in export_model(folder, labels, lambda line: click.echo(line, err=True), corrected).items():
         click.echo(f"{folder / name}: {manifest.model_id}")
 
 

@@ -215,7 +215,7 @@ def take_down(settings: Settings, store: Store, url: str, reason: str, who: str,
         store.upsert(
             "takedowns", [{"document_id": name, "at": now.isoformat(), "who": who, "reason": reason}], "document_id"
         )
-        for table in ("bands", "fingerprints", "documents"):
+        for table in ("bands", "fingerprints", "labels", "documents"):
             store.db.execute(f"DELETE FROM {table} WHERE document_id = ?", [name])  # noqa: S608 (constants)
         evidence.drop(store, story)
         if store.rows("SELECT 1 FROM documents WHERE story_id = :id", {"id": story}):

@@ -436,3 +436,24 @@ def m020_source_daily(db: Database) -> None:
   PRIMARY KEY (source_id, day)
 )"""
     )
+
+
+@schema()
+def m030_labels(db: Database) -> None:
+    """Create the labels that analysts' corrections gave, for the next training."""
+    db.execute(
+        """CREATE TABLE labels (
+  label_id TEXT PRIMARY KEY,    -- hash of title and text
+  document_id TEXT,             -- a takedown removes the label too; NULL: the text comes from elsewhere
+  title TEXT NOT NULL,
+  text TEXT NOT NULL,
+  level INTEGER,                -- NULL, here and below: not labelled
+  act TEXT,
+  themes TEXT,                  -- JSON, names
+  sentiment TEXT,
+  place TEXT,                   -- JSON, codes of its places; []: not in the region
+  kind TEXT NOT NULL,           -- a post or comment goes when its words go from documents
+  lang TEXT NOT NULL,
+  imported_at TEXT NOT NULL
+)"""
+    )

@@ -27,8 +27,10 @@ STRAY = 0.02  # tension of a probe apart from what the exporting machine scored
 MODELS = PROJECT / "data" / "models"
 
 
-def train_preset(nlp: Path | None, folder: Path, on_step: Callable[[str], None]) -> Manifest:
-    """Train the default from data/labels and the licensed sentiment sets; write it to `folder`.
+def train_preset(
+    nlp: Path | None, folder: Path, on_step: Callable[[str], None], corrected: Sequence[Example] = ()
+) -> Manifest:
+    """Train the default from data/labels, analysts' corrections and the sentiment sets; write it to `folder`.
 
     Raises: ModelError (scikit-learn is missing), ConfigError (labels or sets are missing).
     """
@@ -37,7 +39,7 @@ def train_preset(nlp: Path | None, folder: Path, on_step: Callable[[str], None])
     from analysis.training_data import nlp_folder, project_labels, sentiment_training
     from analysis.training_preset import train_kecil
 
-    return train_kecil(project_labels(), sentiment_training(nlp_folder(nlp)), folder, on_step)
+    return train_kecil([*project_labels(), *corrected], sentiment_training(nlp_folder(nlp)), folder, on_step)
 
 
 def train_base(
@@ -46,12 +48,14 @@ def train_base(
     nlp: Path | None,
     folder: Path,
     on_step: Callable[[int, int, str], None],
+    corrected: Sequence[Example] = (),
 ) -> dict[str, Any]:
     """Fine-tune a BERT-like base; return its facts.
 
     Args:
         labels: files of labels; the project's own where empty.
         nlp: folder of the sentiment sets; where None and none lies at its usual place, training goes without.
+        corrected: analysts' corrections, trained on too (`corrections`).
 
     Raises: ModelError (torch is missing, the base cannot be had), ConfigError (labels or sets are missing).
     """
@@ -63,15 +67,20 @@ def train_base(
     moods = _moods(nlp)
     if not moods:
         on_step(0, 1, "no sentiment sets (--nlp): the sentiment head learns from the labels alone")
-    return train_encoder(plan, read_all(labels), moods, folder, on_step)
+    return train_encoder(plan, [*read_all(labels), *corrected], moods, folder, on_step)
 
 
 def export_model(
-    folder: Path, labels: Sequence[Path], on_step: Callable[[str], None] = lambda _: None
+    folder: Path,
+    labels: Sequence[Path],
+    on_step: Callable[[str], None] = lambda _: None,
+    corrected: Sequence[Example] = (),
 ) -> dict[str, Manifest]:
     """Write `folder`/fp32 and `folder`/int8 from a fine-tuned folder; return their manifests.
 
-    Args: labels: the files it was trained from; their held-out part calibrates. The project's own where empty.
+    Args:
+        labels: the files it was trained from; their held-out part calibrates. The project's own where empty.
+        corrected: the corrections it was trained from.
 
     Raises: ModelError, ConfigError.
     """
@@ -82,7 +91,7 @@ def export_model(
     from analysis.training_export import export
 
     writer = read_facts(folder)["plan"]["validation_writer"]
-    return export(folder, validation_split(read_all(labels), writer)[1], on_step)
+    return export(folder, validation_split([*read_all(labels), *corrected], writer)[1], on_step)
 
 
 def check(folder: Path) -> Manifest:
@@ -99,6 +108,16 @@ def check(folder: Path) -> Manifest:
             "this processor may round int8 otherwise; use the fp32 folder beside it"
         )
     return classifier.manifest
+
+
+def corrections(settings: Settings) -> list[Example]:
+    """Return the labels that were imported into this home; none where there is no database."""
+    from pipelines.labels import imported
+
+    if not settings.database.exists():
+        return []
+    with Store(settings.database, read_only=True) as store:
+        return imported(store)
 
 
 def read_all(files: Sequence[Path], split: str = "train") -> list[Example]:

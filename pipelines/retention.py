@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from pipelines import deliver, evidence, users
+from pipelines import deliver, evidence, labels, users
 from pipelines.config import Settings
 from pipelines.process import COPY_WINDOW
 from pipelines.store import Store
@@ -19,7 +19,7 @@ FINAL_AFTER = timedelta(days=7)  # a day is frozen then, and its author hashes a
 def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
     """Remove what may no longer be kept.
 
-    Texts and spool files older than `retention.raw_days` (and the titles and addresses of public posts);
+    Texts and spool files older than `retention.raw_days` (and the titles, addresses and labels of public posts);
     the words of messages that were sent; ended sessions; author hashes of final days; fingerprints too old for a
     copy to be looked for.
     Returns: counts of what was removed.
@@ -48,7 +48,7 @@ def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
 def expire_platforms(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
     """Remove what platforms bar keeping, whatever `retention.raw_days` says: words, author hashes, fingerprints, spool.
 
-    Returns: documents stripped (`expired`) and alerts changed (`evidence`).
+    Returns: documents stripped (`expired`), alerts changed (`evidence`), labels removed with their words (`labels`).
     """
     counts = {"expired": 0, "evidence": 0}
     for kind, days in PLATFORM_DAYS.items():
@@ -59,4 +59,5 @@ def expire_platforms(settings: Settings, store: Store, now: datetime) -> dict[st
             for path in (settings.spool / source["source_id"]).glob("*.jsonl.gz"):
                 if datetime.fromtimestamp(path.stat().st_mtime, now.tzinfo) < limit:
                     path.unlink()
+    counts["labels"] = labels.purge(store, now - timedelta(days=settings.retention.raw_days))
     return counts
