@@ -12,6 +12,7 @@ from scrapy.settings import Settings
 
 from crawlers.settings import process_settings, source_settings
 from crawlers.spiders.base import SourceSpider
+from crawlers.spiders.bluesky import BlueskySpider
 from crawlers.spiders.feed import FeedSpider
 from crawlers.spiders.files import FilesSpider
 from crawlers.spiders.listing import ListingSpider
@@ -32,6 +33,7 @@ ENGINES: dict[str, type[SourceSpider]] = {
     "files": FilesSpider,
     "youtube": YoutubeSpider,
     "mastodon": MastodonSpider,
+    "bluesky": BlueskySpider,
     "x": XSpider,
 }
 _SIDE_BY_SIDE = 8  # hosts

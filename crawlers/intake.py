@@ -10,7 +10,7 @@ from scrapy.exceptions import DropItem
 
 from crawlers.errors import SpoolError
 from crawlers.items import RawDocument
-from crawlers.listings import Entry, Reached
+from crawlers.listings import Entry, Reached, Withdrawn
 from crawlers.privacy import author_hash, mask
 from crawlers.visit import Visit, content_hash
 
@@ -29,8 +29,8 @@ class Intake:
         """Make the pipeline for one source."""
         return cls(crawler)
 
-    async def process_item(self, entry: Entry | Reached) -> Entry:
-        """Spool one article, once, or record how far was read.
+    async def process_item(self, entry: Entry | Reached | Withdrawn) -> Entry:
+        """Spool one article or withdrawal, once, or record how far was read.
 
         Raises: DropItem (no article; unchanged since it was spooled; or the disk refuses: then the visit ends).
         """
@@ -39,12 +39,30 @@ class Intake:
             if not self._refused:
                 visit.run.state.keep_position(visit.source.id, entry.name, entry.value, visit.run.now())
             raise DropItem("position", log_level="DEBUG")
+        if isinstance(entry, Withdrawn):
+            self._spool(visit, RawDocument(visit.source.id, entry.url, "", "", visit.run.now(), withdrawn=True))
+            visit.run.state.withdraw(entry.url)
+            visit.rejected["withdrawn"] += 1
+            raise DropItem("withdrawn", log_level="DEBUG")
         document = _document(entry, visit)
         digest = content_hash(document.title, document.text)
         if visit.run.state.same(visit.source.id, entry.url, digest):
             visit.unchanged += 1
             visit.run.state.mark_seen(visit.source.id, entry.url, entry.version, digest)
             raise DropItem("unchanged", log_level="DEBUG")
+        self._spool(visit, document)
+        visit.run.state.mark_seen(visit.source.id, entry.url, entry.version, digest)
+        visit.items += 1
+        if document.published and (not visit.last_published or document.published > visit.last_published):
+            visit.last_published = document.published
+        log.info("crawl event=item source=%s items=%d", visit.source.id, visit.items)
+        return entry
+
+    def _spool(self, visit: Visit, document: RawDocument) -> None:
+        """Write a document.
+
+        Raises: DropItem where the disk refuses; then the visit ends.
+        """
         try:
             visit.writer.write(document)
         except SpoolError as error:
@@ -54,12 +72,6 @@ class Intake:
                 engine = self._crawler.engine  # closing waits for this very item, so it goes on beside it
                 self._closing = asyncio.ensure_future(engine.close_spider_async(reason="spool"))
             raise DropItem(str(error), log_level="DEBUG") from error
-        visit.run.state.mark_seen(visit.source.id, entry.url, entry.version, digest)
-        visit.items += 1
-        if document.published and (not visit.last_published or document.published > visit.last_published):
-            visit.last_published = document.published
-        log.info("crawl event=item source=%s items=%d", visit.source.id, visit.items)
-        return entry
 
 
 def _document(entry: Entry, visit: Visit) -> RawDocument:

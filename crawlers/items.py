@@ -15,6 +15,7 @@ class RawDocument:
     `url` is the address the source gave (for files: `urn:sejuk:<source_id>:<id>`). Times are UTC-aware.
     `published` is None where the source does not tell; `published_from` then is "none", else one of
     "feed", "api", "meta", "text", "file". `author_hash` is a keyed hash, never a name.
+    `withdrawn`: its author deleted it; it holds no words, and what is stored under its address is removed.
     """
 
     source_id: str
@@ -25,6 +26,7 @@ class RawDocument:
     published: datetime | None = None
     published_from: str = "none"
     author_hash: str | None = None
+    withdrawn: bool = False
 
     def to_json(self) -> str:
         """Return one line of JSON; times in ISO 8601 with their offset."""

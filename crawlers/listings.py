@@ -54,6 +54,13 @@ class Reached:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A post that its author deleted: what was stored of it is removed."""
+
+    url: str
+
+
 def decode(body: bytes, declared: str = "") -> str:
     """Return text whatever charset was claimed: UTF-8 where it is valid, else what is declared, else Latin.
 

@@ -71,8 +71,10 @@ def author_hash(author: str, salt: bytes, day: date) -> str | None:
 _POSTS = (  # links that people give for a post -> its platform and its name there
     ("x", re.compile(r"https://(?:www\.|mobile\.)?(?:x|twitter)\.com/[^\s/]+/status/(\d+)")),
     ("youtube", re.compile(r"https://(?:www\.|m\.)?youtube\.com/\S*[?&]lc=([\w.-]+)")),
+    ("bluesky", re.compile(r"(at://did:[^\s/]+/app\.bsky\.feed\.post/\w+)")),
     ("mastodon", re.compile(r"(https://[^\s/]+/@[^\s/]+/\d+)")),
 )
+_BLUESKY_LINK = re.compile(r"^https://bsky\.app/profile/(did:[^\s/]+)/post/(\w+)$")
 
 
 def post_address(platform: str, name: str, salt: bytes) -> str:
@@ -85,7 +87,8 @@ def post_address(platform: str, name: str, salt: bytes) -> str:
 
 def address_of_link(link: str, salt: bytes) -> str:
     """Return the stored address of a post that a person names by its public link; any other link as it is."""
+    link = _BLUESKY_LINK.sub(r"at://\1/app.bsky.feed.post/\2", link.strip())
     for platform, pattern in _POSTS:
-        if found := pattern.match(link.strip()):
+        if found := pattern.match(link):
             return post_address(platform, found[1], salt)
     return link

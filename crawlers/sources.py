@@ -17,6 +17,7 @@ from crawlers.errors import DeclarationError
 PLATFORMS = {  # platforms read through their official interface: the variable that holds the key, and whether it must
     "youtube": ("SEJUK_SECRET_YOUTUBE_KEY", True),
     "mastodon": ("SEJUK_SECRET_MASTODON_TOKEN", False),
+    "bluesky": ("SEJUK_SECRET_BLUESKY_LOGIN", False),
     "x": ("SEJUK_SECRET_X_TOKEN", True),
 }
 LIMITS = {  # what is used at most where the declaration names no bound: YouTube's in a day, X's (paid) in a month
@@ -189,7 +190,7 @@ def _faults(source: Source) -> list[tuple[str, str]]:
         (source.voice in VOICES, "voice", f"must be one of {', '.join(VOICES)}"),
         (bool(source.basis.strip()), "basis", "name the legal basis for reading this source"),
         (bool(source.address.strip()), "address", "must not be empty"),
-        (source.kind == "files" or _is_web(source.address), "address", "must be an http or https address"),
+        (source.kind == "files" or _is_web(source.address, source.kind), "address", "must be an http or https address"),
         (source.delay >= 0, "delay", "must be 0 or more seconds"),
         (source.max_items > 0, "max_items", "must be 1 or more"),
         (source.max_minutes > 0, "max_minutes", "must be more than 0"),
@@ -217,10 +218,11 @@ def _faults(source: Source) -> list[tuple[str, str]]:
     return [(key, message) for holds, key, message in rules if not holds]
 
 
-def _is_web(address: str) -> bool:
+def _is_web(address: str, kind: str) -> bool:
+    schemes = ("http", "https", "ws", "wss") if kind == "bluesky" else ("http", "https")
     try:
         parts = urlsplit(address)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
+        return parts.scheme in schemes and bool(parts.hostname)
     except ValueError:
         return False
 

@@ -145,6 +145,17 @@ class State:
             (source_id, url, status, failures, (now + _FIRST_RETRY * 2 ** (failures - 1)).isoformat()),
         )
 
+    def known_addresses(self, prefix: str) -> set[str]:
+        """Return the addresses that begin so and stand in the spool, of whatever source."""
+        rows = self._db.execute(
+            "SELECT DISTINCT url FROM urls WHERE status = 'seen' AND substr(url, 1, ?) = ?", (len(prefix), prefix)
+        )
+        return {url for (url,) in rows}
+
+    def withdraw(self, url: str) -> None:
+        """Record that an address is gone; its version stays, so that a replay does not bring it back."""
+        self._db.execute("UPDATE urls SET status = 'gone', hash = NULL WHERE url = ?", (url,))
+
     def skip(self, source_id: str, urls: Iterable[str]) -> None:
         """Record the archive behind a first visit: only a backfill reads it."""
         with self._db:

@@ -83,8 +83,12 @@ class Visit:
         settled = self.run.state.settled(self.source.id)
         for path in sorted((self.run.spool / self.source.id).glob("*.jsonl.gz")):
             if path.name not in settled:
-                found = [(each.url, content_hash(each.title, each.text)) for each in read_spool(path)]
+                spooled = list(read_spool(path))
+                found = [(each.url, content_hash(each.title, each.text)) for each in spooled if not each.withdrawn]
                 self.run.state.settle(self.source.id, path.name, found)
+                for each in spooled:
+                    if each.withdrawn:
+                        self.run.state.withdraw(each.url)
                 log.info("visit event=recovered source=%s documents=%d", self.source.id, len(found))
 
     def choose(self, entries: tuple[Entry, ...]) -> list[Entry]:

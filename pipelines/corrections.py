@@ -6,11 +6,10 @@ another story. The days it touches are built again by the next run; earlier vers
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 
 from analysis.errors import MonitorError
@@ -18,6 +17,7 @@ from analysis.gazetteer import Gazetteer
 from analysis.records import LEVELS
 from analysis.text import canonical_url, document_id
 from crawlers.privacy import address_of_link
+from crawlers.spool import SpoolWriter, read_spool
 from pipelines import evidence
 from pipelines.audit import record
 from pipelines.collect import author_salt
@@ -209,7 +209,26 @@ def take_down(settings: Settings, store: Store, url: str, reason: str, who: str,
     found = store.documents_known([name]).get(name)
     if found is None:
         raise CorrectionRefused(f"tidak ada dokumen dengan alamat {canonical_url(url)}")
-    story = str(found["story_id"])
+    story = _remove(store, found, who, reason, now)
+    clear_spool(settings, {canonical_url(url)})
+    return story
+
+
+def withdraw(store: Store, urls: Sequence[str], now: datetime) -> int:
+    """Remove posts that their authors deleted, and take none of them in again; return how many were stored."""
+    known = store.documents_known([document_id(url) for url in urls])
+    with store.transaction():
+        for found in known.values():
+            _remove(store, found, "sejuk", "deleted by its author", now)
+        gone = [{"document_id": document_id(url), "at": now.isoformat(), "who": "sejuk",
+                 "reason": "deleted by its author"} for url in urls]  # fmt: skip
+        store.upsert("takedowns", gone, "document_id")
+    return len(known)
+
+
+def _remove(store: Store, found: Row, who: str, reason: str, now: datetime) -> str:
+    """Remove a document from everything but the spool; return the story it belonged to."""
+    name, story = str(found["document_id"]), str(found["story_id"])
     with store.transaction():
         _ask_rebuild(store, [story], now)
         store.upsert(
@@ -224,20 +243,21 @@ def take_down(settings: Settings, store: Store, url: str, reason: str, who: str,
             for table in ("clarifications", "places", "locations", "scores", "stories"):
                 store.db.execute(f"DELETE FROM {table} WHERE story_id = ?", [story])  # noqa: S608 (constants)
         record(store, "taken down", {"document": name, "reason": reason}, now, who)
-    _clear_spool(settings, canonical_url(url))
     return story
 
 
-def _clear_spool(settings: Settings, url: str) -> None:
-    """Leave a document out of the spool files, each replaced whole."""
+def clear_spool(settings: Settings, urls: Collection[str]) -> None:
+    """Leave documents out of the spool files, each replaced whole. Args: urls: canonical."""
     for path in settings.spool.glob("*/*.jsonl.gz"):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            every = list(lines)
-        kept = [line for line in every if canonical_url(json.loads(line)["url"]) != url]
+        every = list(read_spool(path))
+        kept = [document for document in every if canonical_url(document.url) not in urls]
         if len(kept) < len(every):
             moment, part = path.stat().st_mtime, path.with_suffix(".part")
-            with gzip.open(part, "wt", encoding="utf-8") as out:
-                out.writelines(kept)
+            part.unlink(missing_ok=True)
+            with SpoolWriter(part) as writer:
+                for document in kept:
+                    writer.write(document)
+            part.touch()  # where nothing is kept
             os.utime(part, (moment, moment))
             part.replace(path)
             log.info("takedown spool=%s removed=%d", path.name, len(every) - len(kept))

@@ -23,6 +23,8 @@ TERMS = {  # what a platform asks of whoever reads it, told when it is switched 
     "afiliasi politik, agama, suku, kesehatan, atau dugaan kejahatan; dan membatasi pemakaian oleh pemerintah, "
     "termasuk pengawasan dan intelijen. Hanya analisis gabungan tanpa data pribadi yang diperbolehkan. Pastikan izin "
     "tertulis dari X bila lembaga Anda bagian dari pemerintah.",
+    "bluesky": "Bluesky: pedoman pengembangnya meminta kiriman yang dihapus penulisnya ikut dihapus. Sejuk menghapusnya"
+    " pada putaran berikutnya bila membaca Jetstream (wss://…); pencarian (https://…) tidak memberi tahu penghapusan.",
     "mastodon": "Mastodon: setiap peladen punya aturan sendiri; bacalah /about peladen itu. Hanya kiriman yang oleh "
     "penulisnya dibuka untuk umum dan boleh diindeks yang diambil.",
 }

@@ -79,7 +79,8 @@ def take_in(
     progress: Progress = lambda stage, done: None,
 ) -> dict[str, int]:
     """Read the spool files that were not taken in yet; each file is marked once it is stored whole."""
-    counts = {"documents": 0, "changed": 0, "rejected": 0}
+    counts = {"documents": 0, "changed": 0, "rejected": 0, "withdrawn": 0}
+    withdrawn: set[str] = set()
     done = store.taken_in()
     for path in sorted(settings.spool.glob("*/*.jsonl.gz")):
         name = str(path.relative_to(settings.spool))
@@ -87,6 +88,10 @@ def take_in(
             continue
         taken = rejected = 0
         for chunk in _chunks(read_spool(path), CHUNK):
+            gone = {raw.url for raw in chunk if raw.withdrawn}
+            counts["withdrawn"] += corrections.withdraw(store, sorted(gone), now)
+            withdrawn |= gone
+            chunk = [raw for raw in chunk if raw.url not in gone]
             new, changed, refused = _store_chunk(store, chunk, voices, settings.timezone, run_id)
             taken, rejected = taken + new + changed, rejected + refused
             counts["documents"] += new
@@ -96,6 +101,8 @@ def take_in(
         with store.transaction():
             mark = {"path": name, "processed_at": now.isoformat(), "documents": taken, "rejected": rejected}
             store.upsert("spool_files", [mark], "path")
+    if withdrawn:
+        corrections.clear_spool(settings, {canonical_url(url) for url in withdrawn})
     return counts
 
 

@@ -13,12 +13,12 @@ from scrapy.http import Response
 
 from crawlers.errors import KeyMissing, ListingError
 from crawlers.extraction import Extracted, Selectors, extract, judged
-from crawlers.listings import Entry, Reached, decode
+from crawlers.listings import Entry, Reached, Withdrawn, decode
 from crawlers.network import retry_after, was_refused
 from crawlers.visit import Visit
 
-Output = Iterator[Request | Entry | Reached]
-Reader = Callable[..., Iterable[Request | Entry | Reached]]
+Output = Iterator[Request | Entry | Reached | Withdrawn]
+Reader = Callable[..., Iterable[Request | Entry | Reached | Withdrawn]]
 _GONE = (404, 410)
 _PAUSE = 3600.0  # seconds of quiet where a host answers 429 and does not say how long
 
