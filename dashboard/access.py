@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Callable
 
 from fastapi import Depends, HTTPException, Request, Response
 
+from analysis.errors import StorageError
 from dashboard.stores import reading, writing
 from pipelines import users
 from pipelines.users import Role, User
 
 __all__ = ("Role", "User", "allow", "csrf_token", "end_session", "require_csrf", "signed_in", "start_session")
 
+log = logging.getLogger(__name__)
+
 COOKIE = "sejuk"
 BEFORE = "sejuk_masuk"  # binds the sign-in form to the browser it was shown in
 SAFE = ("GET", "HEAD", "OPTIONS")
+NOTE_WAIT = 0.5  # seconds to wait for another process before the last use of a session is left unnoted
 
 
 class NotSignedIn(Exception):  # noqa: N818 (leads to the sign-in page)
@@ -41,8 +46,11 @@ def _user(request: Request, secret: str) -> User | None:
         return None
     user, to_note = found
     if to_note:
-        with writing(request) as store:
-            users.seen(store, secret, now)
+        try:
+            with writing(request, NOTE_WAIT) as store:
+                users.seen(store, secret, now)
+        except StorageError as error:  # who can be known may read on
+            log.warning("unnoted user=%s error=%s", user.name, error)
     return user
 
 

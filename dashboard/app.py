@@ -29,6 +29,14 @@ log = logging.getLogger(__name__)
 
 SCREENS = "masuk peta tempat peringatan laporan kunjungan sumber koreksi data kelola api".split()
 LARGEST = 1_000_000  # bytes of a form
+TROUBLES = {  # what a StorageError says, and the words for it
+    "no database yet": "gagal_tanpa_data",
+    "of an older version": "gagal_versi_lama",
+    "a newer version": "gagal_versi_baru",
+    "held it": "gagal_terkunci",
+    "disk is full": "gagal_penuh",
+    "restore a backup": "gagal_rusak",
+}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -148,7 +156,8 @@ async def _no_storage(request: Request, error: Exception) -> Response:
     request.state.user = getattr(request.state, "user", None)
     if _is_api(request):
         return await http_exception_handler(request, HTTPException(503, "the database cannot be read now"))
-    return page(request, "gagal.html", 503, reason="gagal_503", detail=str(error))
+    reason = next((word for sign, word in TROUBLES.items() if sign in str(error)), "gagal_503")
+    return page(request, "gagal.html", 503, reason=reason, detail=str(error))
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from fastapi import Request
 
+from analysis.errors import StorageError
 from pipelines.store import Store
 
 READ_WAIT, WRITE_WAIT = 2.0, 10.0  # seconds to wait for another process
@@ -23,10 +24,13 @@ def reading(request: Request) -> Iterator[Store]:
 
 
 @contextmanager
-def writing(request: Request) -> Iterator[Store]:
+def writing(request: Request, wait: float | None = None) -> Iterator[Store]:
     """Open the database to write reviews, visits, corrections or users.
 
     Raises: StorageError, which becomes a page in words.
     """
-    with Store(request.app.state.settings.database, busy_seconds=WRITE_WAIT) as store:
+    database = request.app.state.settings.database
+    if not database.is_file():
+        raise StorageError(f"{database}: no database yet; make one with `run_monitor.py once`")
+    with Store(database, busy_seconds=WRITE_WAIT if wait is None else wait) as store:
         yield store

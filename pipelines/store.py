@@ -46,8 +46,10 @@ def _storage_errors(path: Path) -> Iterator[None]:
 def _remedy(message: str) -> str:
     if "locked" in message:
         return f"; another process held it for {BUSY_SECONDS} s: wait for it or stop it, then run again"
-    if "full" in message:
+    if "full" in message or "disk I/O" in message:
         return "; the disk is full: free space, then run again; nothing stored is lost"
+    if "no such" in message:
+        return "; the database is empty or of an older version: `run_monitor.py serve` or `once` brings it up to date"
     if "readonly" in message or "unable to open" in message:
         return "; check that the folder exists and may be written"
     return ""
@@ -66,19 +68,26 @@ class Store:
             if read_only:
                 if not path.is_file():
                     raise StorageError(f"{path}: no database yet; make one with `run_monitor.py once`")
-                connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=busy_seconds)
+                connection = _open_to_read(path, busy_seconds)
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 connection = sqlite3.connect(path, timeout=busy_seconds)
-            self.db = Database(connection)
-            self.db.execute("PRAGMA foreign_keys = ON")
-            self._check_version()
-            if not read_only:
-                if self.db.journal_mode != "wal":
-                    self.db.enable_wal()
-                self.db.execute("PRAGMA synchronous = NORMAL")
-                if schema.pending(self.db):
-                    schema.apply(self.db)
+            try:
+                self.db = Database(connection)
+                self._prepare(read_only)
+            except BaseException:
+                connection.close()
+                raise
+
+    def _prepare(self, read_only: bool) -> None:
+        self.db.execute("PRAGMA foreign_keys = ON")
+        self._check_version()
+        if not read_only:
+            if self.db.journal_mode != "wal":
+                self.db.enable_wal()
+            self.db.execute("PRAGMA synchronous = NORMAL")
+            if schema.pending(self.db):
+                schema.apply(self.db)
 
     def _check_version(self) -> None:
         known = {migration.name for migration in schema._migrations}
@@ -428,6 +437,25 @@ class Store:
         """
         with _storage_errors(target), contextlib.closing(sqlite3.connect(target)) as copy:
             self.db.conn.backup(copy)
+
+
+def _open_to_read(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    """Open a database to read, also where the disk is full.
+
+    A reader needs two small files beside the database. Where they cannot be made nobody can write either, so the
+    database is read as it lies, unless a writer has left something in its log.
+    """
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=busy_seconds)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        log = path.with_name(f"{path.name}-wal")
+        unread = log.exists() and log.stat().st_size > 0
+        if unread or not any(sign in str(error) for sign in ("disk I/O", "unable to open", "full")):
+            raise
+        connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+    return connection
 
 
 def _old_keys(signature: bytes) -> tuple[int, ...]:

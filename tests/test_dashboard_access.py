@@ -369,11 +369,3 @@ def test_an_admin_makes_a_user_whose_password_is_shown_once(settings: Settings) 
     assert admin.post("/kelola/pengguna/baru/larang", data={"csrf": form["csrf"]}).status_code == 303
     with Store(settings.database) as store, pytest.raises(users.UserRefused):
         users.sign_in(store, "baru", password[1], "x", year.NOW)
-
-
-def test_a_missing_database_is_said_in_words(tmp_path: Path) -> None:
-    own = load_settings(environment={}, home=tmp_path / "nowhere", region=PROJECT / "data" / "regions" / "contoh")
-    answer = TestClient(create_app(own), follow_redirects=False).get("/masuk")
-    assert answer.status_code == 503
-    assert "Basis data tidak bisa dibaca sekarang" in answer.text
-    assert "run_monitor.py once" in answer.text

@@ -9,9 +9,10 @@ from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.stores import reading, writing
 from pipelines import evidence, ledger, pages, tokens
@@ -20,7 +21,20 @@ from pipelines.source_health import source_health
 from pipelines.store import Row
 from pipelines.tokens import Token
 
-router = APIRouter(prefix="/api/v1", tags=["api"])
+
+class Problem(BaseModel):
+    """Why a question is not answered, in a sentence."""
+
+    detail: str
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "No token, or one that is unknown, expired or revoked"},
+    403: {"model": Problem, "description": "The token's scopes do not cover this"},
+    503: {"model": Problem, "description": "The database cannot be read now"},
+}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "No confirmed alert of this id"}}
+router = APIRouter(prefix="/api/v1", tags=["api"], responses=REFUSALS)
 DEFAULT_SPAN = timedelta(days=7)
 BEARER = HTTPBearer(auto_error=False, description="Made by `run_monitor.py tokens add`")
 CODE = r"^\d{2}\.\d{2}(\.\d{2}(\.\d{4})?)?$"
@@ -125,8 +139,9 @@ class SourceItem(BaseModel):
 
 
 class Span(BaseModel):
-    """What a list is asked for."""
+    """What a list is asked for; a word that it does not know is refused, not passed over."""
 
+    model_config = ConfigDict(extra="forbid")
     since: date | None = Field(None, description="first day; 7 days before `until` where left out")
     until: date | None = Field(None, description="last day; the latest day with tables where left out")
     limit: int = Field(500, ge=1, le=1000, description="place-days or alerts a page")
@@ -177,7 +192,11 @@ def alerts(
     return Alerts(items=[AlertItem.model_validate(row) for row in page], next=_next(request, asked, more))
 
 
-@router.get("/alerts/{alert_id}/evidence", summary="Links behind a confirmed alert; entered in the audit log")
+@router.get(
+    "/alerts/{alert_id}/evidence",
+    summary="Links behind a confirmed alert; entered in the audit log",
+    responses=NOT_FOUND,
+)
 def alert_evidence(
     request: Request,
     alert_id: Annotated[str, Path(max_length=80)],
@@ -228,7 +247,8 @@ def _span(asked: Span, days: pages.Days | None) -> tuple[date, date]:
     until = asked.until or (days.last if days else date.max)
     since = asked.since or max(until, date.min + DEFAULT_SPAN) - DEFAULT_SPAN
     if since > until:
-        raise HTTPException(422, f"since {since} lies after until {until}")
+        problem = {"type": "span", "loc": ("query", "until"), "msg": f"since {since} lies after until {until}"}
+        raise RequestValidationError([problem])
     return since, until
 
 
