@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis import normalise as normalisation
+from analysis import sentences
 from analysis.errors import ModelError
 from analysis.model_folder import HEADS, OUTPUTS, PARTS, Manifest, verify
 from analysis.ngrams import LinearHeads
@@ -21,7 +25,7 @@ from analysis.tension import cumulative_to_levels, tension
 DEFAULT = Path(__file__).parent.parent / "data" / "models" / "kecil"
 TOKEN_BUDGET = 4096  # padded tokens of one encoder batch: bounds memory, and fills the matrix units
 CHUNK = 512  # texts read, normalised and scored at once
-CACHE = 50_000  # texts whose outputs are kept, 72 bytes each and their key
+RECENT = 50_000  # texts whose outputs are kept in memory, 72 bytes each and their key
 LONG = 130  # words from which a text is condensed to title, lead and its most contentious sentences
 
 # What is said of a text with nothing to read (empty, only emoji, links or another script): spread out, never certain.
@@ -38,6 +42,45 @@ PROBES = (
     "Awas kalau kalian lewat sini lagi, kami tunggu dengan parang",
     "Kabar bentrokan semalam tidak benar, kedua pihak sudah berdamai",
 )
+
+
+Outputs = dict[bytes, NDArray[np.float32]]  # hash of title and text -> (18,) logits
+
+
+class Kept(Protocol):
+    """Where outputs are kept, so that no text is scored twice by one model."""
+
+    def known(self, keys: Sequence[bytes]) -> Outputs:
+        """Return the outputs that are kept of these texts."""
+
+    def keep(self, outputs: Outputs) -> None:
+        """Keep outputs."""
+
+
+class Recent:
+    """Outputs in memory, as many as RECENT."""
+
+    def __init__(self) -> None:
+        self._outputs: Outputs = {}
+
+    def known(self, keys: Sequence[bytes]) -> Outputs:
+        """Return the outputs that are kept of these texts."""
+        return {key: self._outputs[key] for key in keys if key in self._outputs}
+
+    def keep(self, outputs: Outputs) -> None:
+        """Keep outputs; all earlier ones go where there is no room."""
+        if len(self._outputs) + len(outputs) > RECENT:
+            self._outputs.clear()
+        self._outputs |= outputs
+
+
+@cache
+def reading() -> bytes:
+    """Return a hash of how a text is read before it is scored: another way of reading asks for other outputs."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in (normalisation.__file__, sentences.__file__, __file__):
+        digest.update(Path(str(file)).read_bytes())
+    return digest.digest()
 
 
 class Encoder:
@@ -116,7 +159,7 @@ class Classifier:
         self.manifest = manifest
         self.model_id = manifest.model_id
         self._ngrams, self._encoder = ngrams, encoder
-        self._cache: dict[bytes, NDArray[np.float32]] = {}
+        self.kept: Kept = Recent()
 
     @classmethod
     def load(cls, folder: Path = DEFAULT, threads: int | None = None) -> Classifier:
@@ -159,7 +202,7 @@ class Classifier:
         outputs, blank = np.empty((len(texts), OUTPUTS), np.float32), np.zeros(len(texts), bool)
         for start in range(0, len(texts), CHUNK):
             part = slice(start, start + CHUNK)
-            blank[part] = [not readable(t + h) for t, h in zip(texts[part], heads[part], strict=True)]
+            blank[part] = [not readable(f"{h} {t}") for t, h in zip(texts[part], heads[part], strict=True)]
             outputs[part] = self._outputs(texts[part], heads[part])
             if progress is not None:
                 progress(len(texts[part]))
@@ -186,37 +229,47 @@ class Classifier:
 
     def _outputs(self, texts: Sequence[str], titles: Sequence[str]) -> NDArray[np.float32]:
         """Return (n, 18) blended logits, from the cache where the same text was scored before."""
-        keys = [hashlib.blake2b(f"{h}\0{t}".encode("utf-8", "replace"), digest_size=16).digest()
-                for h, t in zip(titles, texts, strict=True)]  # fmt: skip
-        fresh = {key: i for i, key in enumerate(keys) if key not in self._cache}
-        known = {key: self._cache[key] for key in keys if key in self._cache}
-        if fresh:
-            read = [self._read(titles[i], texts[i]) for i in fresh.values()]
-            known |= dict(zip(fresh, self._blend(read), strict=True))
-            if len(self._cache) + len(fresh) > CACHE:
-                self._cache.clear()
-            self._cache |= {key: known[key] for key in fresh}
+        keys = [
+            hashlib.blake2b(f"{h}\0{t}".encode("utf-8", "replace"), digest_size=16, salt=reading()).digest()
+            for h, t in zip(titles, texts, strict=True)
+        ]
+        known = self.kept.known(keys)
+        if fresh := {key: i for i, key in enumerate(keys) if key not in known}:
+            new = dict(zip(fresh, self._blend([self.read(titles[i], texts[i]) for i in fresh.values()]), strict=True))
+            self.kept.keep(new)
+            known |= new
         return np.array([known[key] for key in keys], np.float32).reshape(-1, OUTPUTS)
 
-    def _read(self, title: str, text: str) -> str:
-        """Return what the model reads of a text: all of it, or where it is long its most contentious part."""
+    def read(self, title: str, text: str) -> tuple[str, str | None]:
+        """Return what the model reads of a text, normalised: all of it; or title, lead and most contentious sentences.
+
+        Returns: what is read, and the whole text beside it where that is more.
+        """
         whole = joined(title, text)
         if len(whole) < 5 * LONG or len(whole.split()) <= LONG:
-            return normalise(whole)
+            return normalise(whole), None
         found = [text[a:b] for a, b in spans(text)][:1000]
         weight = np.zeros(len(found))
         if self._ngrams is not None and found:
             weight = self._ngrams.logits([normalise(s) for s in found])[:, 1:3].sum(1)
         kept = condense(title, found, weight.tolist(), LONG)
-        return normalise(" ".join(kept.split()[: 2 * LONG]))
+        return normalise(" ".join(kept.split()[: 2 * LONG])), normalise(whole)
 
-    def _blend(self, read: Sequence[str]) -> NDArray[np.float32]:
-        """Return (n, 18) logits of normalised texts, the parts weighed as the manifest says."""
+    def _blend(self, read: Sequence[tuple[str, str | None]]) -> NDArray[np.float32]:
+        """Return (n, 18) logits of what is read of each text, the parts weighed as the manifest says.
+
+        Of a long text n-grams judge the chosen sentences and the whole alike: the chosen alone make every long article
+        look tense, the whole alone none. Source: benchmarks/long_articles.py.
+        """
         out = np.tile(np.array(self.manifest.bias, np.float32), (len(read), 1))
+        chosen = [text for text, _ in read]
         if self._ngrams is not None and self.manifest.weights("ngrams").any():
-            out += self._ngrams.logits(read) * self.manifest.weights("ngrams")
+            logits = self._ngrams.logits(chosen)
+            if long := [i for i, (_, whole) in enumerate(read) if whole is not None]:
+                logits[long] = (logits[long] + self._ngrams.logits([str(read[i][1]) for i in long])) / 2
+            out += logits * self.manifest.weights("ngrams")
         if self._encoder is not None:
-            out += self._encoder.logits(read) * self.manifest.weights("encoder")
+            out += self._encoder.logits(chosen) * self.manifest.weights("encoder")
         return out
 
     def _probabilities(self, outputs: NDArray[np.float32], blank: NDArray[np.bool_]) -> Scores:

@@ -38,7 +38,7 @@ def _character_hashes(points: NDArray[np.uint64], space: NDArray[np.bool_]) -> l
         # a blank may stand first or last, never between
         inner = space[:-1] & space[1:] if n == 2 else inner[:-1] | space[n - 2 : len(space) - 1]
         buckets = np.where(inner, np.int64(-1), _bucket(rolling + np.uint64(n), 1))
-        found.append(np.append(buckets, np.full(n - 1, -1, np.int64)))
+        found.append(np.append(buckets, np.full(n - 1, -1, np.int64))[: len(points)])
     return found
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import IO, Any
 
 import click
 
-from commands.shared import settings_of
+from commands.shared import progress, settings_of
 
 
 def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,7 +38,11 @@ def score(
 
     settings = settings_of(ctx)
     if source is not None:
-        score_lines(settings, source, output)
+        if sys.stderr.isatty():
+            with progress() as (_, on_stage):
+                score_lines(settings, source, output, on_stage)
+        else:
+            score_lines(settings, source, output)
     elif text is None:
         raise click.UsageError("give a TEXT, or --input FILE (- for standard input)")
     else:

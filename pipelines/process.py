@@ -31,6 +31,7 @@ from crawlers.items import RawDocument
 from crawlers.spool import read_spool
 from pipelines import corrections
 from pipelines.config import Settings
+from pipelines.score_cache import scorer
 from pipelines.store import Row, Store
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,10 @@ def process(
     counts: dict[str, Any] = dict(take_in(settings, store, voices, run_id, now, progress))
     counts["located"] = locate_new(settings.region, store, run_id, progress)
     corrections.apply(store)  # a corrected place may bring a story into the region, to be scored
-    classifier = Classifier.load(settings.model)
-    counts["scored"] = score_new(classifier, store, run_id, progress)
+    with scorer(settings) as classifier:
+        counts["scored"] = score_new(classifier, store, run_id, progress)
+        counts["model"] = classifier.model_id
     corrections.apply(store)
-    counts["model"] = classifier.model_id
     log.info("process %s", " ".join(f"{key}={value}" for key, value in counts.items()))
     return counts
 

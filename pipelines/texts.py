@@ -15,18 +15,24 @@ from analysis.locate import Locator
 from analysis.records import SENTIMENTS, Location
 from pipelines.config import Settings
 from pipelines.process import score_rows
+from pipelines.score_cache import scorer
 from pipelines.store import Row
 
 BATCH = 256  # lines read ahead; the classifier sorts them by length
 
 
-def score_lines(settings: Settings, lines: Iterable[str], out: IO[str]) -> int:
+def score_lines(
+    settings: Settings,
+    lines: Iterable[str],
+    out: IO[str],
+    progress: Callable[[str, int], None] = lambda stage, done: None,
+) -> int:
     """Score JSON lines (`id`, `text`, optional `title`); write a line each, in order; return how many.
 
     Raises: MonitorError naming the line that cannot be read, ModelError.
     """
-    classifier = Classifier.load(settings.model)
-    return _stream(lines, out, lambda batch: _score_batch(classifier, batch))
+    with scorer(settings) as classifier:
+        return _stream(lines, out, lambda batch: _score_batch(classifier, batch), lambda n: progress("scored", n))
 
 
 def score_one(settings: Settings, text: str, title: str = "") -> Row:
@@ -91,7 +97,12 @@ def location_fields(location: Location) -> Row:
     }
 
 
-def _stream(lines: Iterable[str], out: IO[str], judge: Callable[[list[Row]], list[Row]]) -> int:
+def _stream(
+    lines: Iterable[str],
+    out: IO[str],
+    judge: Callable[[list[Row]], list[Row]],
+    progress: Callable[[int], None] = lambda done: None,
+) -> int:
     done = 0
     rows = _read(lines)
     while batch := list(islice(rows, BATCH)):
@@ -99,6 +110,7 @@ def _stream(lines: Iterable[str], out: IO[str], judge: Callable[[list[Row]], lis
             out.write(json.dumps(result, ensure_ascii=False) + "\n")
         out.flush()
         done += len(batch)
+        progress(len(batch))
     return done
 
 

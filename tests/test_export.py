@@ -99,8 +99,9 @@ def test_a_long_article_is_read_where_it_is_contentious(exported: Path) -> None:
     grave = "Massa mengepung balai desa lalu membakar mobil dan membacok warga dengan parang. "
     classifier = Classifier.load(exported / "fp32", threads=1)
     article = calm * 12 + grave + calm * 12
-    assert "parang" in classifier._read("Rapat desa", article)
-    assert classifier._read("Rapat desa", article).startswith("rapat desa")
+    read, _ = classifier.read("Rapat desa", article)
+    assert "parang" in read
+    assert read.startswith("rapat desa")
 
 
 @needs_torch

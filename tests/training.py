@@ -8,6 +8,7 @@ import random
 import string
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,26 +46,33 @@ def simple_labels(n: int = 320) -> list[Example]:
     return found
 
 
-def tiny_bert(folder: Path, texts: Sequence[str], layers: int = 2, seed: int = 0) -> Path:
-    """Write config.json, tokenizer.json and model.safetensors of a random BERT of 32 units."""
-    import torch
+def wordpiece(texts: Sequence[str]) -> Any:
+    """Return a tokenizer that knows these texts' words, and letters for all others."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel, BertTokenizerFast
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     letters = string.ascii_lowercase + string.digits + string.punctuation
     pieces = [*special, *letters, *(f"##{c}" for c in letters), *sorted({w for t in texts for w in t.split()})[:WORDS]]
     vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
-    wordpiece = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    wordpiece.normalizer = normalizers.BertNormalizer(lowercase=True)
-    wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    wordpiece.decoder = decoders.WordPiece()
-    ends = [(name, wordpiece.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
-    wordpiece.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
-    BertTokenizerFast(tokenizer_object=wordpiece).save_pretrained(folder)
+    found = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    found.normalizer = normalizers.BertNormalizer(lowercase=True)
+    found.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    found.decoder = decoders.WordPiece()
+    ends = [(name, found.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
+    found.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    return found
+
+
+def tiny_bert(folder: Path, texts: Sequence[str], layers: int = 2, seed: int = 0) -> Path:
+    """Write config.json, tokenizer.json and model.safetensors of a random BERT of 32 units."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    tokenizer = wordpiece(texts)
+    BertTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
     torch.manual_seed(seed)
     config = BertConfig(
-        vocab_size=wordpiece.get_vocab_size(),
+        vocab_size=tokenizer.get_vocab_size(),
         hidden_size=32,
         num_hidden_layers=layers,
         num_attention_heads=4,
