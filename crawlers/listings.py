@@ -1,17 +1,14 @@
-"""Listings -> entries: pure readers of feeds, sitemaps, WordPress answers, link lists and files."""
+"""Listings -> entries: pure readers of feeds, sitemaps, WordPress answers and link lists."""
 
 from __future__ import annotations
 
 import calendar
-import csv
 import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -22,7 +19,7 @@ from lxml import etree
 from crawlers.dates import parse_date, plausible
 from crawlers.errors import ListingError
 from crawlers.extraction import fragment_text, plain
-from crawlers.sources import FILE_COLUMNS, Source
+from crawlers.sources import Source
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>", re.IGNORECASE)
 _ENCODING = re.compile(rb"""(?:encoding|charset)\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
@@ -98,7 +95,7 @@ def read_feed(page: str, url: str, now: datetime, local: tzinfo) -> tuple[Entry,
     body = _DECLARATION.sub("", page).encode("utf-8", errors="replace")
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
     feed = feedparser.parse(io.BytesIO(body), response_headers=headers)
-    entries = tuple(_feed_entry(each, now, local) for each in feed.entries if _web(each.get("link")))
+    entries = tuple(_feed_entry(each, now, local) for each in feed.entries if is_web(each.get("link")))
     if not entries:
         if feed.get("bozo") or not feed.get("version"):
             raise ListingError(f"is not a readable feed: {feed.get('bozo_exception', 'no entries')}")
@@ -122,7 +119,7 @@ def _feed_entry(entry: Any, now: datetime, local: tzinfo) -> Entry:
         text=text if len(text) >= _FULL or not title else "",
         published=published,
         published_from="feed" if published else "none",
-        version=_digest(entry.get("updated", ""), entry.get("title", ""), summary, text),
+        version=digest_of(entry.get("updated", ""), entry.get("title", ""), summary, text),
         author=entry.get("author", ""),
     )
 
@@ -156,7 +153,7 @@ def read_sitemap(page: str, now: datetime, local: tzinfo) -> Sitemap:
     if kind not in ("urlset", "sitemapindex"):
         raise ListingError(f"is not a sitemap (it begins with <{kind}>)" if kind else "is broken XML")
     rows = [_tags(node) for node in root if isinstance(node.tag, str)]
-    rows = sorted((row for row in rows if _web(row.get("loc"))), key=_newest_first, reverse=True)
+    rows = sorted((row for row in rows if is_web(row.get("loc"))), key=_newest_first, reverse=True)
     if kind == "sitemapindex":
         return Sitemap((), tuple((row["loc"], row.get("lastmod", "")) for row in rows))
     return Sitemap(tuple(_sitemap_entry(row, now, local) for row in rows), ())
@@ -205,7 +202,7 @@ def read_posts(page: str, now: datetime, local: tzinfo) -> tuple[Entry, ...]:
 
 
 def _is_post(post: Any) -> bool:
-    return isinstance(post, dict) and _web(post.get("link"))
+    return isinstance(post, dict) and is_web(post.get("link"))
 
 
 def _post_entry(post: dict[str, Any], now: datetime, local: tzinfo) -> Entry:
@@ -246,68 +243,19 @@ def read_links(page: str, url: str, source: Source) -> tuple[tuple[Entry, ...], 
     entries: dict[str, Entry] = {}
     for href, node in found:
         address = urljoin(url, (href or "").strip()).partition("#")[0]
-        if href and _web(address):
+        if href and is_web(address):
             entries.setdefault(address, Entry(address, plain(node.text_content())))
     if not entries:
         raise ListingError(f"no link matches {source.link!r}; the page has changed, or needs a browser")
     onward = urljoin(url, following[0].get("href", "")) if following else ""
-    return tuple(entries.values()), onward if _web(onward) else ""
+    return tuple(entries.values()), onward if is_web(onward) else ""
 
 
-# -- files ----------------------------------------------------------------------------------------
+# -- shared ---------------------------------------------------------------------------------------
 
 
-def read_file(path: Path, source: Source, now: datetime, local: tzinfo) -> Iterator[Entry]:
-    """Read a CSV or JSONL file of reports, row by row.
-
-    Raises: ListingError (missing column, bad row, bad encoding); OSError.
-    """
-    names = {column: source.columns.get(column, column) for column in FILE_COLUMNS}
-    for number, row in _rows(path, names):
-        ident, text = (str(row.get(names[key]) or "").strip() for key in ("id", "text"))
-        if not ident:
-            raise ListingError(f"{path.name}, row {number}: column {names['id']!r} is empty")
-        stated = str(row.get(names["published"]) or "")
-        published = parse_date(stated, now, local)
-        link = str(row.get(names["url"]) or "").strip()
-        is_public = source.voice == "public"  # a post's address may hold its author's name
-        yield Entry(
-            url=link if _web(link) and not is_public else f"urn:sejuk:{source.id}:{ident}",
-            title=plain(str(row.get(names["title"]) or "")),
-            text=text,
-            published=published,
-            published_from="file" if published else "none",
-            version=_digest(text, str(row.get(names["title"]) or ""), stated),
-            author=str(row.get(names["author"]) or ""),
-        )
-
-
-def _rows(path: Path, names: Mapping[str, str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            if path.suffix == ".csv":
-                reader = csv.DictReader(file)
-                _require(path, names, reader.fieldnames or ())
-                yield from ((reader.line_num, row) for row in reader)
-            else:
-                for number, line in enumerate(file, 1):
-                    if line.strip():
-                        row = json.loads(line)
-                        if not isinstance(row, dict):
-                            raise ListingError(f"{path.name}, row {number}: is not a JSON object")
-                        _require(path, names, row, f", row {number}")
-                        yield number, row
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
-        raise ListingError(f"{path.name}: {error}") from error
-
-
-def _require(path: Path, names: Mapping[str, str], present: Any, at: str = "") -> None:
-    for column in ("id", "text"):
-        if names[column] not in present:
-            raise ListingError(f"{path.name}{at}: column {names[column]!r} is missing")
-
-
-def _web(address: Any) -> bool:
+def is_web(address: Any) -> bool:
+    """Tell whether this is an http or https address."""
     try:
         parts = urlsplit(address) if isinstance(address, str) else None
         return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -315,5 +263,6 @@ def _web(address: Any) -> bool:
         return False
 
 
-def _digest(*parts: str) -> str:
+def digest_of(*parts: str) -> str:
+    """Return a short fingerprint of texts, by which a change is known."""
     return hashlib.blake2s("\x1f".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -116,7 +116,8 @@ class Visit:
 
     def _leave(self, urls: list[str]) -> None:
         """Leave what exceeds the bound: the archive of a first visit for a backfill, else for the next visit."""
-        if urls and self.run.since is None and not self.run.state.visited(self.source.id):
+        is_archive = self.run.since is None and self.source.kind != "files"
+        if urls and is_archive and not self.run.state.visited(self.source.id):
             self.run.state.skip(self.source.id, urls)
         else:
             self.unsettled += len(urls)
@@ -129,6 +130,10 @@ class Visit:
     def fail(self, message: str) -> None:
         """Report a failure of the source itself."""
         self.unsettled += 1
+        self.tell(message)
+
+    def tell(self, message: str) -> None:
+        """Report what somebody has to put right, without asking for it again until it has changed."""
         if len(self.errors) < _MAX_ERRORS:
             self.errors.append(message)
         log.warning("visit event=error source=%s message=%s", self.source.id, message)
