@@ -46,6 +46,7 @@ ROUTES: dict[tuple[str, str], set[Role] | str] = {
     ("GET", "/kabupaten/bukti"): CORRECT,
     ("GET", "/sumber"): EVERYONE,
     ("GET", "/data"): EVERYONE,
+    ("GET", "/data/unduh"): EVERYONE,
     ("GET", "/laporan"): EVERYONE,
     ("GET", "/laporan/{day}"): EVERYONE,
     ("GET", "/laporan/{day}/pdf"): EVERYONE,
@@ -103,17 +104,29 @@ def filled(path: str) -> str:
 # -- routes and roles -----------------------------------------------------------------------------
 
 
-def test_every_route_of_the_page_stands_in_the_table(settings: Settings) -> None:
-    app = create_app(settings)
-    there = set()
-    stack = list(app.routes)
+def routes(settings: Settings) -> set[tuple[str, str]]:
+    """Every method and path that the application answers, shipped files apart."""
+    there, stack = set(), list(create_app(settings).routes)
     while stack:
         route = stack.pop()
         stack += getattr(getattr(route, "original_router", None), "routes", [])
         path = getattr(route, "path", "")
-        if path and not path.startswith(("/api/", "/static")):
-            there |= {(method, path) for method in getattr(route, "methods", None) or () if method != "HEAD"}
-    assert {route for route in there if not route[1].startswith("/data/")} == set(ROUTES)
+        if path and path != "/static":
+            there |= {(method, path) for method in getattr(route, "methods", None) or ("?",) if method != "HEAD"}
+    return there
+
+
+def test_every_route_of_the_page_stands_in_the_table(settings: Settings) -> None:
+    api = {route for route in routes(settings) if route[1].startswith("/api/")}
+    assert routes(settings) - api == set(ROUTES)
+
+
+def test_every_route_of_the_api_needs_a_token_but_its_description(settings: Settings) -> None:
+    api = {route for route in routes(settings) if route[1].startswith("/api/")}
+    found = client(settings, "si-admin")  # a session of the page is no token
+    codes = {path: found.request(method, filled(path)).status_code for method, path in api}
+    assert len(codes) >= 7
+    assert codes == dict.fromkeys(codes, 401) | {"/api/v1/openapi.json": 200}
 
 
 @pytest.mark.parametrize("role", [None, *Role])
@@ -166,6 +179,38 @@ def test_a_reviewer_of_one_kecamatan_sees_and_touches_that_alone(settings: Setti
 def test_a_forged_session_is_nobody(settings: Settings, secret: str) -> None:
     found = client(settings)
     assert found.get("/", headers={"Cookie": f"sejuk={secret}"}).status_code == 303
+
+
+def test_a_session_is_only_known_by_its_whole_secret_and_not_by_what_is_stored_of_it(settings: Settings) -> None:
+    secret = client(settings, "si-admin").cookies["sejuk"]
+    with Store(settings.database) as store:
+        stored = [str(value) for row in store.rows("SELECT * FROM sessions") for value in row.values()]
+    assert secret not in stored
+    for forged in (*(value for value in stored if len(value) >= 20), secret[:-1], secret + "A", secret.swapcase()):
+        assert client(settings).get("/", headers={"Cookie": f"sejuk={forged}"}).status_code == 303, forged
+
+
+def test_other_forged_cookies_change_nothing(settings: Settings) -> None:
+    found = client(settings, "si-pembaca")
+    for cookie in ("bahasa=../../etc/passwd", "bahasa=<script>", "sejuk_masuk=" + "x" * 5000, "peran=admin"):
+        answer = found.get("/sandi", headers={"Cookie": f"sejuk={found.cookies['sejuk']}; {cookie}"})
+        assert (answer.status_code, '<html lang="id">' in answer.text) == (200, True), cookie
+        assert found.get("/kelola", headers={"Cookie": f"sejuk={found.cookies['sejuk']}; {cookie}"}).status_code == 403
+
+
+def test_an_admin_ends_the_sessions_of_somebody_and_of_whom_they_bar(settings: Settings) -> None:
+    admin = client(settings, "si-admin")
+    token = csrf(admin)
+    with Store(settings.database) as store:
+        users.add(store, "pinjam", [Role.PEMBACA], PASSWORD, "tes", year.NOW)
+    for step in ("keluarkan", "larang"):
+        lost = client(settings, "pinjam")
+        assert lost.get("/sumber").status_code == 200
+        assert admin.post(f"/kelola/pengguna/pinjam/{step}", data={"csrf": token}).status_code == 303
+        assert lost.get("/sumber").status_code == 303
+    with Store(settings.database) as store:
+        actions = [row["action"] for row in store.rows("SELECT action FROM audit_log ORDER BY seq DESC LIMIT 3")]
+    assert {"sessions revoked", "user disabled"} <= set(actions)
 
 
 @pytest.mark.parametrize(("after", "status"), [(timedelta(hours=1), 200), (users.IDLE, 303), (users.ABSOLUTE, 303)])
@@ -282,6 +327,58 @@ def test_a_form_that_is_too_large_is_refused(settings: Settings) -> None:
     assert found.post("/kunjungan", data=form).status_code == 413
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/%2fetc/passwd",
+     "/laporan/..%2f..%2fetc", "/desa/..%2f..%2fvar", "/peringatan/..%2f..%2fsejuk.sqlite",
+     "/koreksi/berita/..%2f..%2f", "/bahasa/..%2fid",
+     "/laporan/2026-03-31%00", "/%2e%2e/%2e%2e/etc/passwd"],
+)  # fmt: skip
+def test_a_path_that_climbs_out_finds_nothing(settings: Settings, path: str) -> None:
+    answer = client(settings, "si-admin").get(path)
+    assert answer.status_code in (400, 404), path
+    assert "root:" not in answer.text
+    assert "create_app" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["%3Cscript%3Ealert(1)%3C%2Fscript%3E", "'%20OR%201=1--", "x" * 5000])
+def test_a_hostile_address_is_not_echoed_as_markup(settings: Settings, name: str) -> None:
+    found = client(settings, "si-admin")
+    for path in (f"/peringatan/{name}", f"/koreksi/berita/{name}", f"/desa/{name}", f"/?day={name}&suara={name}"):
+        answer = found.get(path)
+        assert answer.status_code in (200, 404, 405), path
+        assert "<script>alert" not in answer.text
+
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def test_hostile_words_are_text_on_every_screen(settings: Settings) -> None:
+    found = client(settings, "si-admin")
+    with Store(settings.database) as store, store.transaction():
+        titled = (
+            "UPDATE documents SET title = :x, url = 'javascript:alert(' || document_id || ')' WHERE voice = 'press'"
+        )
+        store.db.execute(titled, {"x": HOSTILE})
+        store.db.execute("UPDATE alerts SET words = :x, place = :x", {"x": HOSTILE})
+        store.db.execute("UPDATE visits SET outcome = :x, follow_up = :x", {"x": HOSTILE})
+        store.db.execute("UPDATE sources SET name = :x, basis = :x", {"x": HOSTILE})
+        store.db.execute("UPDATE alerts SET evidence = replace(evidence, 'https://', 'javascript:')")
+        name = store.rows("SELECT alert_id FROM alerts WHERE state = 'confirmed' AND evidence <> '[]'")[0]["alert_id"]
+        code = store.rows("SELECT code FROM alerts WHERE alert_id = :id", {"id": name})[0]["code"]
+        story = store.rows("SELECT story_id FROM stories WHERE voice = 'press' LIMIT 1")[0]["story_id"]
+    seen = 0
+    for path in ("/", f"/desa/{code}", "/kabupaten/bukti", "/peringatan", f"/peringatan/{name}", "/laporan/2026-03-31",
+                 "/kunjungan", "/sumber", "/koreksi", f"/koreksi/berita/{story}", "/kelola", "/data"):  # fmt: skip
+        answer = found.get(path)
+        assert answer.status_code == 200, path
+        seen += "&lt;script&gt;" in answer.text
+        assert "<script>alert" not in answer.text, path
+        assert "<img" not in answer.text, path
+        assert not re.search(r'href="\s*javascript:', answer.text), path
+    assert seen >= 6, "the words are shown, as text"
+
+
 @given(st.text(max_size=60))
 def test_nobody_is_led_away_after_signing_in(address: str) -> None:
     kept = _inside(address)
@@ -339,6 +436,35 @@ def test_an_alert_goes_through_review_on_the_page(settings: Settings) -> None:
         assert ledger.alert(store, name)["state"] == "closed"
         read = store.rows("SELECT count(*) AS n FROM audit_log WHERE action = 'read evidence' AND who = 'si-pengulas'")
         assert read[0]["n"] >= 1
+
+
+def test_every_reading_of_evidence_and_of_the_brief_is_entered_and_no_other(settings: Settings) -> None:
+    found = client(settings, "si-analis")
+    with Store(settings.database) as store:
+        name = store.rows("SELECT alert_id FROM alerts WHERE state = 'confirmed'")[0]["alert_id"]
+        story = store.rows("SELECT story_id FROM places WHERE level = 'desa' LIMIT 1")[0]["story_id"]
+    noted = {
+        "/desa/99.01.01.2002/bukti": ("read evidence", "place"), "/kabupaten/bukti": ("read evidence", "place"),
+        f"/peringatan/{name}": ("read evidence", "alert"), f"/koreksi/berita/{story}": ("read evidence", "story"),
+        "/laporan/2026-03-31": ("read brief", "day"),
+    }  # fmt: skip
+    for path, (action, what) in noted.items():
+        for _ in range(2):
+            before = _entries(settings)
+            assert found.get(path).status_code == 200
+            last, *_ = new = _entries(settings)
+            assert len(new) == len(before) + 1, path
+            assert (last["who"], last["action"], what in last["detail"]) == ("si-analis", action, True), path
+    before = _entries(settings)
+    for path in ("/", "/desa/99.01.01.2002", "/kabupaten", "/peringatan", "/kunjungan", "/sumber", "/koreksi", "/data"):
+        assert found.get(path).status_code == 200
+    assert _entries(settings) == before
+
+
+def _entries(settings: Settings) -> list[dict[str, object]]:
+    with Store(settings.database, read_only=True) as store:
+        assert audit.verify(store) is None
+        return store.rows("SELECT who, action, detail FROM audit_log ORDER BY seq DESC")
 
 
 def test_a_correction_needs_a_second_person_on_the_page_too(settings: Settings) -> None:
