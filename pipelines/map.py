@@ -64,8 +64,9 @@ def draw_map(desa: Sequence[MapDesa], words: MapWords, outlines: Mapping[str, Se
     left = (width - full) / 2
     lying = " lying" if full > height else ""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="map{lying}" viewBox="{left:g} 0 {full:g} {height + 46:g}" role="img" '
-        f'aria-label="{escape(words.label)}" font-family="system-ui, sans-serif" font-size="11">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="map{lying}" role="img" '
+        f'viewBox="{left:g} 0 {full:g} {height + 46:g}" aria-label="{escape(words.label)}" '
+        'font-family="system-ui, sans-serif" font-size="11">'
         '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<path d="M0 0V6" stroke="{INK}" stroke-width="1.6" stroke-opacity=".45"/></pattern></defs>'
         f'<g stroke="#ffffff" stroke-width="1">{drawn}</g>'
