@@ -44,7 +44,7 @@ def crawl(
     except sqlite3.Error as error:
         raise StateError(f"the URL state cannot be written: {error}") from error
     for visit in ready:
-        if not visit.finished and (process.stopping or not visit.errors):
+        if not visit.finished and (process.interrupted or not visit.errors):
             visit.fail("stopped before its end; the next run goes on")
     return {
         "run_id": run.id,

@@ -44,7 +44,7 @@ class Process(AsyncCrawlerProcess):
 
     def __init__(self, allow_hosts: Sequence[str] = (), contact: str = "") -> None:
         super().__init__(process_settings(allow_hosts, contact), install_root_handler=False)
-        self.stopping = False
+        self.stopping = self.interrupted = False  # Scrapy stops its process after the last visit, too
 
     def run(self, visits: Sequence[Visit], engines: dict[str, type[SourceSpider]]) -> dict[str, dict[str, Any]]:
         """Make all visits; SIGTERM and SIGINT end them after the answers in hand.
@@ -71,7 +71,10 @@ class Process(AsyncCrawlerProcess):
         for visit in visits:
             hosts.setdefault(visit.source.host, []).append(visit)
         places = asyncio.Semaphore(_SIDE_BY_SIDE)
-        await asyncio.gather(*(self._host(each, engines, places) for each in hosts.values()))
+        try:
+            await asyncio.gather(*(self._host(each, engines, places) for each in hosts.values()))
+        finally:
+            self.interrupted = self.stopping
 
     async def _host(
         self, visits: list[Visit], engines: dict[str, type[SourceSpider]], places: asyncio.Semaphore

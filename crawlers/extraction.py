@@ -19,6 +19,7 @@ import trafilatura
 from lxml.etree import LxmlError  # type: ignore[import-untyped]
 from lxml.html import HtmlElement
 
+from crawlers.bounds import bounded
 from crawlers.dates import find_date, parse_date
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 MIN_TEXT = 80  # characters; below it a page is a video, a gallery or an error, not an article
 _ENOUGH = 250  # characters; below it a second opinion is asked for
 _MAX_TEXT = 100_000  # characters kept of one article
+_MAX_TITLE = 500  # characters kept of a title
 
 _BLOCKS = frozenset(
     ("p", "div", "li", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "tr", "ul", "ol", "table")
@@ -57,12 +59,18 @@ _ERROR_TITLE = re.compile(
     r"|under maintenance|sedang dalam perbaikan|access denied)\b",
     re.IGNORECASE,
 )
+_WALL = re.compile(
+    r"\b(?:enable|turn on|accept|uses?|(?:meng)?aktifkan|nyalakan|terima|(?:me)?(?:ny|s)etujui|(?:meng)?gunakan)"
+    r"\W+(?:\w+\W+){0,3}?(?:cookies?|kuki|javascript)\b"
+    r"|\b(?:verify(?:ing)? (?:that )?you are (?:a )?human|checking your browser|bukan (?:seorang )?robot)\b",
+    re.IGNORECASE,
+)
 _SEPARATOR = re.compile(r"\s+(?:[|–—•·»]|-|::)\s+|\s+\|\s*|\s*\|\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What a page says. `reason` is "" or why there is no article (too_short, no_words, error_page)."""
+    """What a page says. `reason` is "" or why there is no article (too_short, no_words, error_page, wall)."""
 
     title: str
     text: str
@@ -87,6 +95,7 @@ def extract(
 
     Args: page: decoded HTML; now: when it was fetched; outlet: its name, taken off the title.
     """
+    page = bounded(page)
     tree = _tree(page)
     if tree is None:
         return Extracted("", "", reason="no_words")
@@ -113,12 +122,15 @@ def judged(found: Extracted, least: int = MIN_TEXT) -> Extracted:
         return replace(found, reason="error_page")
     if not any(character.isalpha() for character in found.text):
         return replace(found, reason="no_words")
+    if least and len("".join(line for line in found.text.split("\n") if not _WALL.search(line))) < least:
+        is_wall = _WALL.search(f"{found.title}\n{found.text}") is not None
+        return replace(found, reason="wall" if is_wall else "too_short")
     return replace(found, reason="too_short") if short else found
 
 
 def fragment_text(fragment: str | HtmlElement) -> str:
     """Return the readable text of an HTML fragment (a feed's or a WordPress body), a line a paragraph."""
-    tree = _tree(f"<div>{fragment}</div>") if isinstance(fragment, str) else fragment
+    tree = _tree(f"<div>{bounded(fragment)}</div>") if isinstance(fragment, str) else fragment
     if tree is None:
         return ""
     for path in (_DROPPED, *_RELATED):
@@ -134,7 +146,7 @@ def plain(markup: str) -> str:
     'Warga “Gedong Tataan” damai & rukun'
     """
     bare = re.sub(r"</?[a-zA-Z][^<>]*>", "", markup)
-    return " ".join(entities.unescape(entities.unescape(bare)).split())
+    return " ".join(entities.unescape(entities.unescape(bare)).split())[:_MAX_TITLE]
 
 
 def tidy(text: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import calendar
+import codecs
 import hashlib
 import io
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -16,14 +18,20 @@ import feedparser
 import lxml.html  # type: ignore[import-untyped]  # lxml ships no types
 from lxml import etree
 
-from crawlers.dates import parse_date, plausible
+from crawlers.bounds import before, bounded
+from crawlers.dates import parse_date, parse_iso, plausible
 from crawlers.errors import ListingError
 from crawlers.extraction import fragment_text, plain
 from crawlers.sources import Source
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>", re.IGNORECASE)
 _ENCODING = re.compile(rb"""(?:encoding|charset)\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
-_HTML = re.compile(r"^\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(r"^\s*(?>(?:<!--.*?-->\s*)*)<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_CHARSET = re.compile(
+    r"ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w|utf-(?:16|32)(?:-[bl]e)?|gb\w+|big5\w*|euc_\w+|shift_jis\w*"
+)
+_MAX_ENTRIES = 500  # of one feed or answer, the newest; feeds have 10 to 100
+_MAX_TAGS = 100_000  # of one feed, with the articles in it
 _FULL = 600  # characters; a feed's body this long is the article, not its teaser
 
 
@@ -72,11 +80,9 @@ def decode(body: bytes, declared: str = "") -> str:
         return body.decode("utf-16", errors="replace")
     inside = _ENCODING.search(body[:1024])
     for name in (declared, inside[1].decode() if inside else "", "windows-1252"):
-        try:
-            if name and not name.lower().replace("-", "").startswith("utf8"):
+        with suppress(LookupError, ValueError):
+            if _CHARSET.fullmatch(codecs.lookup(name).name):  # Python knows others that are no charsets: punycode
                 return body.decode(name)
-        except (LookupError, UnicodeDecodeError):
-            continue
     return body.decode("utf-8" if "utf" in declared.lower() else "windows-1252", errors="replace")
 
 
@@ -92,7 +98,8 @@ def read_feed(page: str, url: str, now: datetime, local: tzinfo) -> tuple[Entry,
         raise ListingError("the feed is empty")
     if _HTML.match(page):
         raise ListingError('answers HTML in place of a feed; look for another address or kind = "listing"')
-    body = _DECLARATION.sub("", page).encode("utf-8", errors="replace")
+    page = before(before(_DECLARATION.sub("", page), "<(?:item|entry)\\b", _MAX_ENTRIES), "<", _MAX_TAGS)
+    body = page.encode("utf-8", errors="replace")
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": url}
     feed = feedparser.parse(io.BytesIO(body), response_headers=headers)
     entries = tuple(_feed_entry(each, now, local) for each in feed.entries if is_web(each.get("link")))
@@ -172,7 +179,7 @@ def _newest_first(row: dict[str, str]) -> str:
 
 
 def _sitemap_entry(row: dict[str, str], now: datetime, local: tzinfo) -> Entry:
-    published = parse_date(row.get("publication_date", ""), now, local)
+    published = parse_iso(row.get("publication_date", ""), now, local)
     return Entry(
         url=row["loc"],
         title=plain(row.get("title", "")),
@@ -198,7 +205,7 @@ def read_posts(page: str, now: datetime, local: tzinfo) -> tuple[Entry, ...]:
         raise ListingError(f"the WordPress interface says: {plain(str(posts['message']))}")
     if not isinstance(posts, list):
         raise ListingError("the WordPress interface answers no list of posts")
-    return tuple(_post_entry(post, now, local) for post in posts if _is_post(post))
+    return tuple(_post_entry(post, now, local) for post in posts[:_MAX_ENTRIES] if _is_post(post))
 
 
 def _is_post(post: Any) -> bool:
@@ -235,7 +242,7 @@ def read_links(page: str, url: str, source: Source) -> tuple[tuple[Entry, ...], 
     Raises: ListingError (no link matches).
     """
     try:
-        tree = lxml.html.fromstring(page)
+        tree = lxml.html.fromstring(bounded(page))
         found = [(each.get("href"), each) for each in tree.cssselect(source.link)]
         following = tree.cssselect(source.next) if source.next else []
     except (etree.LxmlError, etree.ParserError, ValueError) as error:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from scrapy import signals
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+from scrapy.exceptions import IgnoreRequest
 from scrapy.extensions.throttle import AutoThrottle
 from scrapy.http import Request, Response
 from twisted.internet.interfaces import IHostnameResolver, IResolutionReceiver
@@ -151,11 +152,33 @@ class PatientRetry(RetryMiddleware):
         return float(min(MAX_WAIT, delay * 2 ** (1 + request.meta.get("retry_times", 0))))
 
 
+class RobotsUnreachable(IgnoreRequest):
+    """A host's robots.txt could not be had; its cause says why."""
+
+
 class CarefulRobots(RobotsTxtMiddleware):
     """Obey robots.txt; where the server fails to give it, nothing is allowed, where it has none, all is.
 
     Source: RFC 9309, section 2.3.1.
     """
+
+    def __init__(self, crawler: Any) -> None:
+        super().__init__(crawler)
+        self._failed: dict[str, Exception] = {}
+
+    async def process_request(self, request: Request, spider: Any = None) -> None:
+        """Let a request through that is allowed.
+
+        Raises: IgnoreRequest (forbidden), RobotsUnreachable.
+        """
+        await super().process_request(request)
+        cause = self._failed.get(urlsplit(request.url).netloc)
+        if cause is not None and not request.meta.get("dont_obey_robotstxt"):
+            raise RobotsUnreachable("robots.txt cannot be had") from cause
+
+    def _robots_error(self, exc: Exception, netloc: str) -> None:
+        self._failed[netloc] = exc
+        super()._robots_error(exc, netloc)
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500 or response.status == 429:

@@ -40,7 +40,6 @@ def process_settings(allow_hosts: Sequence[str], contact: str = "") -> dict[str,
         "CONCURRENT_ITEMS": 1,  # in the order in which a spider gives them: a position comes after its posts
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
         "DOWNLOAD_DELAY_JITTER": 0,
-        "DOWNLOAD_TIMEOUT": 30,
         "DOWNLOAD_MAXSIZE": BODY_LIMIT,
         "DOWNLOAD_WARNSIZE": 0,
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
@@ -48,6 +47,7 @@ def process_settings(allow_hosts: Sequence[str], contact: str = "") -> dict[str,
         "REDIRECT_MAX_TIMES": 5,
         "METAREFRESH_ENABLED": False,
         "RETRY_TIMES": 2,
+        "RETRY_PRIORITY_ADJUST": 1,  # before anything new is asked of a host that fails
         # A name that does not resolve, or only to private addresses, does so again a second later.
         "RETRY_EXCEPTIONS": [
             "scrapy.exceptions.DownloadConnectionRefusedError",
@@ -75,5 +75,6 @@ def source_settings(source: Source) -> dict[str, Any]:
         "DOWNLOAD_DELAY": source.delay,
         "AUTOTHROTTLE_START_DELAY": source.delay,
         "AUTOTHROTTLE_MAX_DELAY": max(60.0, source.delay),
+        "DOWNLOAD_TIMEOUT": min(30.0, source.max_minutes * 15),  # seconds for the whole of an answer
         "CLOSESPIDER_TIMEOUT": source.max_minutes * 60,
     }

@@ -16,13 +16,14 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS urls (       -- every address a source ever listed and how it ended
   source_id TEXT NOT NULL,
   url TEXT NOT NULL,
-  status TEXT NOT NULL,                 -- seen, rejected, gone, failed, skipped
+  status TEXT NOT NULL,                 -- seen, rejected, gone, failed, wanted, skipped
   version TEXT,                         -- what the listing said of it (lastmod, modified); NULL: not known
   hash TEXT,                            -- of title and text as spooled
   failures INTEGER NOT NULL DEFAULT 0,
-  retry_at TEXT,                        -- UTC; only for failed
+  retry_at TEXT,                        -- UTC; only for failed and wanted
   PRIMARY KEY (source_id, url)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS due ON urls (source_id, retry_at) WHERE retry_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS listings (   -- validators for conditional requests
   source_id TEXT NOT NULL,
   url TEXT NOT NULL,
@@ -56,6 +57,7 @@ CREATE TABLE IF NOT EXISTS spooled (    -- spool files whose documents all stand
   PRIMARY KEY (source_id, name)
 ) WITHOUT ROWID;
 """
+_OPEN = ("failed", "wanted")
 _FIRST_RETRY = timedelta(hours=1)
 _LAST_FAILURE = 6  # after so many failed visits an address counts as gone
 
@@ -101,16 +103,16 @@ class State:
         if row is None:
             return True
         status, known_version, retry_at = row
-        if status == "failed":
+        if status in _OPEN:
             return bool(retry_at <= now.isoformat())
         if status == "skipped":
             return backfill
         return version is not None and version != known_version
 
     def awaits_retry(self, source_id: str, url: str) -> bool:
-        """Tell whether an address failed and is to be asked for again."""
+        """Tell whether an address failed, or was never answered, and is to be asked for again."""
         row = self._db.execute("SELECT status FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()
-        return row is not None and row[0] == "failed"
+        return row is not None and row[0] in _OPEN
 
     def same(self, source_id: str, url: str, content_hash: str) -> bool:
         """Tell whether this very content of the address was spooled already."""
@@ -137,12 +139,13 @@ class State:
         """Record a failure; the address is due again after 1, 2, 4, … hours, and gone after six."""
         row = self._db.execute("SELECT failures FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()
         failures = (row[0] if row else 0) + 1
-        status = "gone" if failures >= _LAST_FAILURE else "failed"
+        is_last = failures >= _LAST_FAILURE
+        retry_at = None if is_last else (now + _FIRST_RETRY * 2 ** (failures - 1)).isoformat()
         self._db.execute(
             "INSERT INTO urls (source_id, url, status, failures, retry_at) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET status = excluded.status, failures = excluded.failures,"
             " retry_at = excluded.retry_at",
-            (source_id, url, status, failures, (now + _FIRST_RETRY * 2 ** (failures - 1)).isoformat()),
+            (source_id, url, "gone" if is_last else "failed", failures, retry_at),
         )
 
     def known_addresses(self, prefix: str) -> set[str]:
@@ -155,6 +158,25 @@ class State:
     def withdraw(self, url: str) -> None:
         """Record that an address is gone; its version stays, so that a replay does not bring it back."""
         self._db.execute("UPDATE urls SET status = 'gone', hash = NULL WHERE url = ?", (url,))
+
+    def want(self, source_id: str, pages: Iterable[tuple[str, str | None]], due: datetime) -> None:
+        """Record (url, version) of pages about to be asked for; due again at a time, should no answer be recorded."""
+        with self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany(
+                "INSERT INTO urls (source_id, url, status, version, retry_at) VALUES (?, ?, 'wanted', ?, ?)"
+                " ON CONFLICT DO UPDATE SET status = 'wanted', version = excluded.version,"
+                " retry_at = excluded.retry_at",
+                ((source_id, url, version, due.isoformat()) for url, version in pages),
+            )
+
+    def due(self, source_id: str, now: datetime) -> list[tuple[str, str | None]]:
+        """Return (url, version) of what failed or was never answered, and is to be asked for by now."""
+        rows = self._db.execute(
+            "SELECT url, version FROM urls WHERE source_id = ? AND retry_at <= ? ORDER BY retry_at, url",
+            (source_id, now.isoformat()),
+        )
+        return rows.fetchall()
 
     def skip(self, source_id: str, urls: Iterable[str]) -> None:
         """Record the archive behind a first visit: only a backfill reads it."""
@@ -287,15 +309,8 @@ class State:
             self._db.execute("BEGIN")
             self._db.executemany(
                 "INSERT INTO urls (source_id, url, status, hash) VALUES (?, ?, 'seen', ?)"
-                " ON CONFLICT DO UPDATE SET status = 'seen', version = NULL, hash = excluded.hash"
+                " ON CONFLICT DO UPDATE SET status = 'seen', version = NULL, hash = excluded.hash, retry_at = NULL"
                 " WHERE hash IS NOT excluded.hash",
                 ((source_id, url, digest) for url, digest in documents),
             )
             self._db.execute("INSERT OR IGNORE INTO spooled VALUES (?, ?)", (source_id, name))
-
-
-def _hint(error: sqlite3.Error) -> str:
-    """Return what to do about an error on opening."""
-    if "malformed" in str(error) or "not a database" in str(error):
-        return "remove it: known pages are read again, and nothing stored is lost"
-    return "is the disk full, or does another program hold it?"

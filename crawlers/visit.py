@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -30,6 +31,7 @@ class Run:
     local: tzinfo
     since: date | None = None
     salt: bytes = b""
+    lease: timedelta = timedelta(0)  # for which a wanted address is left to whoever took it on
 
     def now(self) -> datetime:
         """Return the time in UTC."""
@@ -94,7 +96,7 @@ class Visit:
     def choose(self, entries: tuple[Entry, ...]) -> list[Entry]:
         """Return the entries to read: admitted, new or changed, within the bounds of a visit."""
         chosen: list[Entry] = []
-        left: list[str] = []
+        left: list[Entry] = []
         for entry in entries:
             if entry.url in self._listed or not self.source.admits(entry.url) or self._too_old(entry):
                 continue
@@ -106,21 +108,36 @@ class Visit:
                 self._wanted += 1
                 chosen.append(entry)
             else:
-                left.append(entry.url)
+                left.append(entry)
         self._leave(left)
         return chosen
+
+    def expect(self, entries: Sequence[Entry]) -> None:
+        """Note pages that are about to be asked for: whatever ends this visit, a later one asks again."""
+        due = self.run.now() + self.run.lease
+        self.run.state.want(self.source.id, ((entry.url, entry.version) for entry in entries), due)
+
+    def owed(self) -> list[Entry]:
+        """Return the pages that an earlier visit wanted and did not get, and that no listing names any more."""
+        due = self.run.state.due(self.source.id, self.run.now())
+        owed = [Entry(url, version=version) for url, version in due if url not in self._listed]
+        owed = [entry for entry in owed if self.source.admits(entry.url)][: self.source.max_items - self._wanted]
+        self._listed.update(entry.url for entry in owed)
+        self.expect(owed)
+        return owed
 
     def _wants(self, entry: Entry) -> bool:
         is_backfill = self.run.since is not None
         return self.run.state.wants(self.source.id, entry.url, entry.version, self.run.now(), is_backfill)
 
-    def _leave(self, urls: list[str]) -> None:
+    def _leave(self, entries: list[Entry]) -> None:
         """Leave what exceeds the bound: the archive of a first visit for a backfill, else for the next visit."""
         is_archive = self.run.since is None and self.source.kind != "files"
-        if urls and is_archive and not self.run.state.visited(self.source.id):
-            self.run.state.skip(self.source.id, urls)
+        if entries and is_archive and not self.run.state.visited(self.source.id):
+            self.run.state.skip(self.source.id, [entry.url for entry in entries])
         else:
-            self.unsettled += len(urls)
+            self.unsettled += len(entries)
+            self.expect([entry for entry in entries if not entry.text])
 
     def _too_old(self, entry: Entry) -> bool:
         if self.run.since is None or entry.published is None:

@@ -17,7 +17,7 @@ SEEN_WITH = timedelta(days=3)  # documents of a source in which a sentence is lo
 REPEATED, LEAST_WORDS = 3, 5  # documents in which a sentence stands to be boilerplate, and its words at least
 _SENTENCE = re.compile(r"[\n.!?]+")
 # an article that its site would not give; a visit that got nothing else heard nothing
-REFUSED = ("robots", "status_401", "status_403", "status_429")
+REFUSED = ("robots", "wall", "status_401", "status_403", "status_429")
 _NOT_GIVEN = " + ".join(f"coalesce(json_extract(rejected, '$.{name}'), 0)" for name in REFUSED)
 
 

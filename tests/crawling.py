@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,16 @@ from crawlers.items import RawDocument
 from crawlers.spool import read_spool
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _watch(process: subprocess.Popen[str], peaks: list[float]) -> None:
+    """Keep the most memory that a process held, in MB, as the kernel counts it."""
+    while process.returncode is None:
+        with suppress(OSError):  # it has ended
+            status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+            if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+                peaks[0] = max(peaks[0], int(found[1]) / 1024)
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -62,17 +75,30 @@ class Crawl:
 
     def run(self, run_id: str, *more: str) -> dict[str, dict[str, Any]]:
         """Crawl to the end; returns the summary's entries by source id."""
+        return self.measured(run_id, *more)[0]
+
+    def measured(self, run_id: str, *more: str) -> tuple[dict[str, dict[str, Any]], float]:
+        """Crawl to the end; returns the summary's entries by source id, and the most memory it held, in MB."""
         process = self.start(run_id, *more)
-        _, said = process.communicate(timeout=120)
+        peaks = [0.0]
+        watch = threading.Thread(target=_watch, args=(process, peaks))
+        watch.start()
+        _, said = process.communicate(timeout=240)
+        watch.join()
         assert process.returncode == 0, said
         summary = json.loads((self.folder / f"{run_id}.json").read_text(encoding="utf-8"))
         assert summary["run_id"] == run_id
-        return {entry["source_id"]: entry for entry in summary["sources"]}
+        return {entry["source_id"]: entry for entry in summary["sources"]}, peaks[0]
 
     def forget_pauses(self) -> None:
         """Let the time pass for which sources are left alone."""
         with closing(sqlite3.connect(self.folder / "state.sqlite")) as state, state:
             state.execute("UPDATE sources SET paused_until = NULL")
+
+    def let_time_pass(self) -> None:
+        """Let what failed be due again."""
+        with closing(sqlite3.connect(self.folder / "state.sqlite")) as state, state:
+            state.execute("UPDATE urls SET retry_at = '' WHERE retry_at IS NOT NULL")
 
     def addresses(self, source_id: str = "*") -> Counter[str]:
         """Return how often each address stands in the spool."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import ssl
+import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,13 +25,20 @@ class Answer:
     conditional: bool = False
 
 
-Route = Answer | Callable[[str], Answer]
+@dataclass(frozen=True)
+class Raw:
+    """What is said on the bare connection, which ends after it."""
+
+    talk: Callable[[socket.socket], None]
+
+
+Route = Answer | Raw | Callable[[str], Answer | Raw]
 
 
 class Site:
-    """A site of routes; what has none is 404."""
+    """A site of routes; what has none is 404. With `tls` it speaks HTTPS."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0), tls: ssl.SSLContext | None = None) -> None:
         self.routes: dict[str, Route] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
         site = self
@@ -40,7 +50,12 @@ class Site:
                 site.requests.append((self.path, dict(self.headers.items())))
                 route = site.routes.get(self.path) or site.routes.get(self.path.partition("?")[0])
                 route = route or Answer(b"tidak ada", 404)
-                self._send(route(self.path) if callable(route) else route)
+                answer = route(self.path) if callable(route) else route
+                if isinstance(answer, Raw):
+                    self.close_connection = True
+                    answer.talk(self.connection)
+                else:
+                    self._send(answer)
 
             def _send(self, answer: Answer) -> None:
                 etag = f'"{hashlib.md5(answer.body).hexdigest()}"'
@@ -65,9 +80,12 @@ class Site:
             def handle_error(self, request: Any, client_address: Any) -> None:
                 pass  # a killed or bounded client hangs up; that is what is tested
 
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self.url = f"http://{self.host}"
+        self._server = Server(address, Handler)
+        self.port = self._server.server_port
+        self.host = f"{address[0]}:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{self.host}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -84,6 +102,32 @@ class Site:
     def asked(self, path: str) -> int:
         """Count the requests for a path."""
         return sum(each == path for each, _ in self.requests)
+
+
+def drip(wait: Callable[[], object], head: bytes = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n") -> Raw:
+    """Answer a byte at a time, without end; `wait` is called between two."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(head)
+        while True:
+            connection.sendall(b"x")
+            wait()
+
+    return Raw(talk)
+
+
+def cut(answer: Answer, at: int, length: str = "", reset: bool = False) -> Raw:
+    """Send an answer up to its byte `at`, whatever length it claims; then hang up, or reset the connection."""
+    length = length or str(len(answer.body))
+    head = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: {answer.type}\r\nContent-Length: {length}\r\n\r\n".encode()
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall((head + answer.body)[:at])
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+    return Raw(talk)
 
 
 SENTENCES = (

@@ -87,6 +87,21 @@ def test_a_torn_tail_is_read_again(site: Site, tmp_path: Path) -> None:
     assert Counter(document.url for document in crawl.documents()) == Counter(urls)
 
 
+def test_what_left_the_feed_before_it_could_be_read_is_still_asked_for(site: Site, tmp_path: Path) -> None:
+    _news(site, 6)
+    for number in (1, 2):
+        site.routes[f"/2025/05/berita-{number}"] = Answer(status=500)
+    crawl = Crawl(tmp_path, [site.host])
+    crawl.declare(_source(site))
+    assert crawl.run("satu")["portal"]["items"] == 4
+    _news(site, 6)
+    site.routes["/feed"] = feed(site, ["/2025/05/berita-5"])
+    assert crawl.run("dua")["portal"]["items"] == 0  # they are due in an hour
+    crawl.let_time_pass()
+    assert crawl.run("tiga")["portal"]["items"] == 2
+    assert (len(crawl.addresses()), set(crawl.addresses().values())) == (6, {1})
+
+
 def test_a_second_run_asks_once_and_gets_304(site: Site, tmp_path: Path) -> None:
     _news(site, 3)
     crawl = Crawl(tmp_path, [site.host])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawlers import dates, extraction, listings, network, privacy
+from crawlers import bounds, dates, extraction, listings, network, privacy, reasons
 from crawlers.dates import parse_date
 from crawlers.errors import DeclarationError, ListingError, SpoolError
 from crawlers.extraction import extract, fragment_text
@@ -45,7 +45,7 @@ queries = ["x"]
 """
 
 
-@pytest.mark.parametrize("module", [dates, extraction, listings, network, privacy])
+@pytest.mark.parametrize("module", [bounds, dates, extraction, listings, network, privacy, reasons])
 def test_examples_in_docstrings_hold(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.attempted > 0

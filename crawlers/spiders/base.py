@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
-from scrapy.exceptions import CannotResolveHostError, CloseSpider, DownloadCancelledError, IgnoreRequest
+from scrapy.exceptions import CloseSpider, DontCloseSpider
 from scrapy.http import Response
 
 from crawlers.errors import KeyMissing, ListingError
 from crawlers.extraction import Extracted, Selectors, extract, judged
 from crawlers.listings import Entry, Reached, Withdrawn, decode
-from crawlers.network import retry_after, was_refused
+from crawlers.network import retry_after
+from crawlers.reasons import LASTING, explain, is_text
 from crawlers.visit import Visit
 
 Output = Iterator[Request | Entry | Reached | Withdrawn]
 Reader = Callable[..., Iterable[Request | Entry | Reached | Withdrawn]]
 _GONE = (404, 410)
 _PAUSE = 3600.0  # seconds of quiet where a host answers 429 and does not say how long
+_WALL = re.compile(r"consent|cookie|captcha|challenge|login|masuk", re.IGNORECASE)
+_MOST_BROKEN = 5  # articles in a row that the host fails to give, before it is left alone for this run
 
 
 class SourceSpider(Spider):
@@ -31,11 +35,14 @@ class SourceSpider(Spider):
     def __init__(self, visit: Visit) -> None:
         super().__init__(name=visit.source.id)
         self.visit = visit
+        self._in_a_row = 0  # articles in a row
+        self._has_asked_again = False
 
     @classmethod
     def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> SourceSpider:
         """Make the spider and have it end its visit with the crawl."""
         spider: SourceSpider = super().from_crawler(crawler, *args, **kwargs)
+        crawler.signals.connect(spider._idle, signal=signals.spider_idle)
         crawler.signals.connect(spider._closed, signal=signals.spider_closed)
         crawler.signals.connect(spider._bug, signal=signals.spider_error)
         crawler.signals.connect(spider._bug, signal=signals.item_error)
@@ -45,6 +52,16 @@ class SourceSpider(Spider):
         if reason == "closespider_timeout":
             self.visit.fail(f"stopped after {self.visit.source.max_minutes:g} minutes; the next run goes on")
         self.visit.close(finished=reason == "finished")
+
+    def _idle(self) -> None:
+        """Ask for what earlier visits owe, once this one's listings are read and were no reason to stop."""
+        if self._has_asked_again or self.visit.errors:
+            return
+        self._has_asked_again = True
+        if owed := self.visit.owed():
+            for entry in owed:
+                self.crawler.engine.crawl(self._page_of(entry))
+            raise DontCloseSpider
 
     def _bug(self, failure: Any) -> None:
         self.visit.fail(f"unexpected {failure.type.__name__}: {failure.getErrorMessage()}")
@@ -73,12 +90,12 @@ class SourceSpider(Spider):
             headers=headers,
             callback=self._listed,
             errback=self._list_failed,
-            cb_kwargs={"read": read, "passed": passed},
+            cb_kwargs={"read": read.__name__, "passed": passed},  # a name: the frontier may lie elsewhere
             priority=1,
             dont_filter=True,
         )
 
-    def _listed(self, response: Response, read: Reader, passed: dict[str, Any]) -> Output:
+    def _listed(self, response: Response, read: str, passed: dict[str, Any]) -> Output:
         asked = _asked(response.request)
         if response.status == 304:
             self.visit.unchanged += 1
@@ -87,15 +104,16 @@ class SourceSpider(Spider):
             self._pause_if_asked(response)
             self.visit.fail(f"{asked} answers {response.status}")
             return
-        etag, modified = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
-        self.visit.offer_validators(asked, *(each.decode("latin-1") if each else None for each in (etag, modified)))
+        if "partial" not in response.flags:
+            etag, modified = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
+            self.visit.offer_validators(asked, *(each.decode("latin-1") if each else None for each in (etag, modified)))
         try:
-            yield from read(response, page_text(response), **passed)
+            yield from getattr(self, read)(response, page_text(response), **passed)
         except ListingError as error:
             self.visit.fail(f"{asked}: {error}")
 
     def _list_failed(self, failure: Any) -> None:
-        self.visit.fail(f"{_asked(failure.request)}: {_explain(failure)[1]}")
+        self.visit.fail(f"{_asked(failure.request)}: {explain(failure)[1]}")
 
     def _pause_if_asked(self, response: Response) -> None:
         asked = retry_after(response)
@@ -106,17 +124,22 @@ class SourceSpider(Spider):
 
     def take(self, entries: tuple[Entry, ...]) -> Output:
         """Yield the entries that are wanted and carry their text, and requests for the others' pages."""
-        for entry in self.visit.choose(entries):
+        chosen = self.visit.choose(entries)
+        self.visit.expect([entry for entry in chosen if not entry.text])
+        for entry in chosen:
             if entry.text:
                 yield from self.offer(entry)
             else:
-                yield Request(
-                    entry.url,
-                    callback=self._article,
-                    errback=self._article_failed,
-                    cb_kwargs={"entry": entry},
-                    dont_filter=True,
-                )
+                yield self._page_of(entry)
+
+    def _page_of(self, entry: Entry) -> Request:
+        return Request(
+            entry.url,
+            callback=self._article,
+            errback=self._article_failed,
+            cb_kwargs={"entry": entry},
+            dont_filter=True,
+        )
 
     def take_whole(self, entries: tuple[Entry, ...]) -> Iterator[Entry]:
         """Yield the entries that are wanted, of a listing that always carries their text."""
@@ -135,14 +158,25 @@ class SourceSpider(Spider):
         if response.status != 200:
             self._refused(response, entry)
             return
+        page = page_text(response)
+        if "partial" in response.flags and "<html" in page and "</html" not in page:
+            self._broke(entry, "cut_short")
+            return
+        self._in_a_row = 0
+        if not is_text(page):
+            self.visit.reject(entry, "not_text", lasting=not _kind(response).startswith("text/"))
+            return
         if urlsplit(response.url).path in ("", "/") and urlsplit(entry.url).path not in ("", "/"):
             self.visit.reject(entry, "redirected_home", gone=True)
             return
+        if response.url != entry.url and _WALL.search(urlsplit(response.url).path) and not _WALL.search(entry.url):
+            self.visit.reject(entry, "wall", lasting=False)
+            return
         source, run = self.visit.source, self.visit.run
         chosen = Selectors(source.title, source.body, source.date)
-        found = extract(page_text(response), response.url, run.now(), run.local, source.name, chosen)
+        found = extract(page, response.url, run.now(), run.local, source.name, chosen)
         if found.reason:
-            self.visit.reject(entry, found.reason, lasting=found.reason != "error_page")
+            self.visit.reject(entry, found.reason, lasting=found.reason not in ("error_page", "wall"))
             return
         entry = replace(entry, title=found.title or entry.title, text=found.text)
         if entry.published is None:
@@ -153,44 +187,43 @@ class SourceSpider(Spider):
         yield entry
 
     def _refused(self, response: Response, entry: Entry) -> None:
-        gone = response.status in _GONE
-        self.visit.reject(entry, "gone" if gone else f"status_{response.status}", lasting=gone, gone=gone)
+        if response.status in _GONE:
+            self._in_a_row = 0
+            self.visit.reject(entry, "gone", gone=True)
+            return
         if response.status == 429:
             self._pause_if_asked(response)
+            self.visit.reject(entry, "status_429", lasting=False)
             self.visit.fail(f"{entry.url} answers 429: the host wants fewer requests; raise `delay`")
             raise CloseSpider("too_many_requests")
+        self._broke(entry, f"status_{response.status}")
 
     def _article_failed(self, failure: Any) -> None:
         entry = failure.request.cb_kwargs["entry"]
-        reason, _ = _explain(failure)
-        self.visit.reject(entry, reason, lasting=reason in ("robots", "private_address", "too_large"))
+        reason, _ = explain(failure)
+        if reason in ("robots", *LASTING):
+            self.visit.reject(entry, reason, lasting=reason in LASTING)
+        else:
+            self._broke(entry, reason)
+
+    def _broke(self, entry: Entry, reason: str) -> None:
+        """Count an article that the host failed to give, and leave a host alone that only fails."""
+        self.visit.reject(entry, reason, lasting=False)
+        self._in_a_row += 1
+        if self._in_a_row == _MOST_BROKEN:
+            self.visit.fail(f"{self._in_a_row} pages in a row could not be had ({reason}); the next run goes on")
+            raise CloseSpider("host_fails")
 
 
 def page_text(response: Response) -> str:
     """Return a response's text whatever charset it claims."""
-    kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
-    return decode(response.body, kind.partition("charset=")[2].strip(" \"';"))
+    return decode(response.body, _kind(response).partition("charset=")[2].strip(" \"';"))
+
+
+def _kind(response: Response) -> str:
+    return (response.headers.get("Content-Type") or b"").decode("latin-1").strip().lower()
 
 
 def _asked(request: Any) -> str:
     """Return the address that was first asked for, before any redirect."""
     return str(request.meta.get("redirect_urls", [request.url])[0])
-
-
-def _explain(failure: Any) -> tuple[str, str]:
-    """Return (reason, message) for a request that got no answer."""
-    url, error = failure.request.url, failure.value
-    if was_refused(url):
-        return "private_address", f"refused: {urlsplit(url).hostname} is a private or loopback address"
-    if isinstance(error, IgnoreRequest):
-        text = str(error)
-        if "robots.txt" in text:
-            return "robots", "robots.txt forbids it"
-        if "redirect" in text:
-            return "redirects", "redirects without end"
-        return "too_large", "is larger than 5 MB unpacked"
-    if isinstance(error, DownloadCancelledError):
-        return "too_large", "is larger than 5 MB"
-    if isinstance(error, CannotResolveHostError):
-        return "no_host", f"the name {urlsplit(url).hostname} does not resolve"
-    return "unreachable", f"cannot be reached ({type(error).__name__}: {str(error)[:160]})"
