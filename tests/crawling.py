@@ -23,14 +23,23 @@ from crawlers.spool import read_spool
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def _watch(process: subprocess.Popen[str], peaks: list[float]) -> None:
-    """Keep the most memory that a process held, in MB, as the kernel counts it."""
-    while process.returncode is None:
-        with suppress(OSError):  # it has ended
-            status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-            if found := re.search(r"VmHWM:\s+(\d+) kB", status):
-                peaks[0] = max(peaks[0], int(found[1]) / 1024)
-        time.sleep(0.02)
+def peak_memory(process: subprocess.Popen[str], timeout: float) -> tuple[float, str]:
+    """Wait for a process; return the most memory it held, in MB, as the kernel counts it, and its standard error."""
+    peak = [0.0]
+
+    def watch() -> None:
+        while process.returncode is None:
+            with suppress(OSError):  # it has ended
+                status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+                if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+                    peak[0] = max(peak[0], int(found[1]) / 1024)
+            time.sleep(0.02)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    _, said = process.communicate(timeout=timeout)
+    watching.join()
+    return peak[0], said
 
 
 @dataclass(frozen=True)
@@ -80,15 +89,11 @@ class Crawl:
     def measured(self, run_id: str, *more: str) -> tuple[dict[str, dict[str, Any]], float]:
         """Crawl to the end; returns the summary's entries by source id, and the most memory it held, in MB."""
         process = self.start(run_id, *more)
-        peaks = [0.0]
-        watch = threading.Thread(target=_watch, args=(process, peaks))
-        watch.start()
-        _, said = process.communicate(timeout=240)
-        watch.join()
+        peak, said = peak_memory(process, 240)
         assert process.returncode == 0, said
         summary = json.loads((self.folder / f"{run_id}.json").read_text(encoding="utf-8"))
         assert summary["run_id"] == run_id
-        return {entry["source_id"]: entry for entry in summary["sources"]}, peaks[0]
+        return {entry["source_id"]: entry for entry in summary["sources"]}, peak
 
     def forget_pauses(self) -> None:
         """Let the time pass for which sources are left alone."""
