@@ -175,8 +175,6 @@ class Classifier:
         folder = Path(folder)
         manifest = verify(folder)
         ngrams = LinearHeads.load(folder / PARTS["ngrams"]) if "ngrams" in manifest.parts else None
-        if ngrams is not None and ngrams.weights.shape[1] != OUTPUTS:
-            raise ModelError(f"{folder / PARTS['ngrams']} has {ngrams.weights.shape[1]} heads in place of {OUTPUTS}")
         encoder = Encoder(folder, manifest.window, threads) if "encoder" in manifest.parts else None
         return cls(manifest, ngrams, encoder)
 

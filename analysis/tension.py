@@ -40,15 +40,25 @@ def cumulative_to_levels(exceed: NDArray[Any]) -> NDArray[np.float32]:
     """Return level probabilities from the chances of reaching level 1, 2, 3 and 4.
 
     Args:
-        exceed: (n, 4) P(level >= k); a later threshold that exceeds an earlier one is lowered to it.
+        exceed: (n, 4) P(level >= k); neighbouring thresholds that cross are pooled to their mean (isotonic
+            regression), so the expected level stays the sum of the four chances.
 
     Returns:
         (n, 5) float32, rows sum to 1.
 
+    Source: Barlow et al. 1972, the min-max formula of the pool-adjacent-violators fit.
+
     >>> cumulative_to_levels(np.array([[0.9, 0.5, 0.6, 0.1]])).round(2).tolist()
-    [[0.10000000149011612, 0.4000000059604645, 0.0, 0.4000000059604645, 0.10000000149011612]]
+    [[0.10000000149011612, 0.3499999940395355, 0.0, 0.44999998807907104, 0.10000000149011612]]
     """
-    reach = np.minimum.accumulate(np.asarray(exceed, np.float64), axis=1)
+    chances = np.asarray(exceed, np.float64)
+    sums = np.cumsum(np.insert(chances, 0, 0, axis=1), axis=1)
+    reach = np.full_like(chances, np.inf)
+    steps = chances.shape[1]
+    for k in range(steps):
+        for start in range(k + 1):
+            means = [(sums[:, end] - sums[:, start]) / (end - start) for end in range(k + 1, steps + 1)]
+            reach[:, k] = np.minimum(reach[:, k], np.max(means, axis=0))
     ones, zeros = np.ones((len(reach), 1)), np.zeros((len(reach), 1))
     edges = np.hstack([ones, reach, zeros])
     levels: NDArray[np.float32] = np.clip(edges[:, :-1] - edges[:, 1:], 0, 1).astype(np.float32)

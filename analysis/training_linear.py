@@ -8,28 +8,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.model_folder import OUTPUTS
-from analysis.ngrams import BITS, LinearHeads, features
+from analysis.lexicon import Lexicon, read_families
+from analysis.model_folder import HEADS, OUTPUTS
+from analysis.ngrams import BITS, COLUMNS, GATE, LinearHeads, features, lexicon
 from analysis.normalise import normalise
 from analysis.training_data import Example, Targets, full_texts, targets
 
-STRENGTH = 10.0  # inverse regularisation; cross-validated over writers among 1, 3, 10
-SENTIMENT_STRENGTH = 1.0
+STRENGTH = 20.0  # inverse regularisation; cross-validated over writers among 5, 10, 20
+GATE_STRENGTH = 1.0
+MOODS = HEADS[-1]
 
 
-def inverse_document_frequency(texts: Sequence[str]) -> NDArray[np.float32]:
+def width(known: Lexicon) -> int:
+    """Return the number of buckets: two blocks of n-grams, and the families."""
+    return (2 << BITS) + known.width
+
+
+def inverse_document_frequency(texts: Sequence[str], known: Lexicon) -> NDArray[np.float32]:
     """Return the smoothed rarity of each bucket: ln((1 + n) / (1 + df)) + 1."""
-    used = np.bincount(features(texts).indices, minlength=2 << BITS)
+    used = np.bincount(features(texts, None, known).indices, minlength=width(known))
     rarity: NDArray[np.float32] = (np.log((1 + len(texts)) / (1 + used)) + 1).astype(np.float32)
     return rarity
 
 
-def matrix(texts: Sequence[str], idf: NDArray[np.float32]) -> Any:
+def matrix(texts: Sequence[str], idf: NDArray[np.float32], known: Lexicon) -> Any:
     """Return the (n, buckets) sparse feature matrix of normalised texts."""
     from scipy.sparse import csr_matrix
 
-    found = features(texts, idf)
-    return csr_matrix((found.values, found.indices, found.starts), shape=(len(texts), 2 << BITS))
+    found = features(texts, idf, known)
+    return csr_matrix((found.values, found.indices, found.starts), shape=(len(texts), width(known)))
 
 
 def head_targets(labels: Targets) -> NDArray[np.int64]:
@@ -43,30 +50,42 @@ def head_targets(labels: Targets) -> NDArray[np.int64]:
     return np.hstack([level, act, labels.themes, mood]).astype(np.int64)
 
 
+def column_targets(labels: Targets) -> NDArray[np.int64]:
+    """Return (n, 22) yes/no targets of the columns: sentiment of reviews (texts without a level) stands apart."""
+    heads = head_targets(labels)
+    ours = labels.level >= 0
+    own, reviews = heads.copy(), heads[:, -MOODS:].copy()
+    own[~ours, -MOODS:] = -1
+    reviews[ours] = -1
+    return np.hstack([own, reviews, ours[:, None].astype(np.int64)])
+
+
 def train_linear(
-    examples: Sequence[Example], idf: NDArray[np.float32] | None = None, heads: Sequence[int] = range(OUTPUTS)
+    examples: Sequence[Example], columns: Sequence[int] = range(COLUMNS), known: Lexicon | None = None
 ) -> LinearHeads:
     """Return linear heads fitted one by one to every example that carries their label.
 
     Args:
         examples: labelled texts, the project's and the sentiment sets together.
-        idf: rarity of the buckets; taken from the examples where None.
-        heads: which of the 18 heads to fit; the others stay zero.
+        columns: which of the 22 columns to fit; the others stay zero.
+        known: families of words; read from data/lexicon.txt where None.
     """
     from sklearn.linear_model import LogisticRegression
 
+    known = lexicon(read_families()) if known is None else known
     texts = [normalise(text) for text in full_texts(examples)]
-    idf = inverse_document_frequency(texts) if idf is None else idf
-    whole, y = matrix(texts, idf), head_targets(targets(examples))
-    used = np.unique(whole.indices)  # a bucket that no text fills keeps weight 0, and costs nothing
-    x = whole[:, used]
-    weights, bias = np.zeros((2 << BITS, OUTPUTS), np.float32), np.zeros(OUTPUTS, np.float32)
-    for head in heads:
-        rows = np.flatnonzero(y[:, head] >= 0)
-        if len(np.unique(y[rows, head])) < 2:
+    idf = inverse_document_frequency(texts, known)
+    x, y = matrix(texts, idf, known), column_targets(targets(examples))
+    weights, bias = np.zeros((width(known), COLUMNS), np.float32), np.zeros(COLUMNS, np.float32)
+    for column in columns:
+        rows = np.flatnonzero(y[:, column] >= 0)
+        if len(np.unique(y[rows, column])) < 2:
+            bias[column] = 20.0 * float(column == GATE and bool(y[:, GATE].any()))
             continue
-        strength = SENTIMENT_STRENGTH if head >= OUTPUTS - 3 else STRENGTH
-        model = LogisticRegression(C=strength, solver="liblinear", max_iter=300).fit(x[rows], y[rows, head])
-        weights[used, head], bias[head] = model.coef_[0], model.intercept_[0]
+        strength = GATE_STRENGTH if column == GATE else STRENGTH
+        balance = "balanced" if column >= OUTPUTS - MOODS else None
+        model = LogisticRegression(C=strength, solver="liblinear", max_iter=300, class_weight=balance)
+        model.fit(x[rows], y[rows, column])
+        weights[:, column], bias[column] = model.coef_[0], model.intercept_[0]
     scale = np.maximum(np.abs(weights).max(axis=0), 1e-6) / 127
-    return LinearHeads(np.round(weights / scale).astype(np.int8), scale.astype(np.float32), bias, idf)
+    return LinearHeads(np.round(weights / scale).astype(np.int8), scale.astype(np.float32), bias, idf, known)

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from analysis.lexicon import read_families
 from analysis.model_folder import HEADS, OUTPUTS, PARTS, Manifest, write_manifest
+from analysis.ngrams import lexicon
 from analysis.normalise import normalise
 from analysis.quality import measure
 from analysis.tension import cumulative_to_levels, tension
@@ -63,20 +65,17 @@ def train_kecil(
 def across_writers(
     labels: Sequence[Example],
     on_step: Callable[[str], None] = lambda _: None,
-    heads: Sequence[int] = range(OWN),
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """Return the (n, 15) logits of each text by heads that saw no text of its writer, and the writers.
-
-    Heads not asked for stay zero.
-    """
+    """Return the (n, 15) logits of each text by heads that saw no text of its writer, and the writers."""
     writers = sorted({example.writer for example in labels})
     if len(writers) < 2:
         raise ValueError("labels of one writer only: calibration needs at least two")
     texts = [normalise(text) for text in full_texts(labels)]
     logits = np.zeros((len(labels), OWN))
+    known = lexicon(read_families())
     for writer in writers:
         on_step(f"without writer {writer}")
-        others = train_linear([e for e in labels if e.writer != writer], heads=heads)
+        others = train_linear([e for e in labels if e.writer != writer], range(OWN), known)
         rows = [i for i, e in enumerate(labels) if e.writer == writer]
         logits[rows] = others.logits([texts[i] for i in rows])[:, :OWN]
     return logits, writers

@@ -170,9 +170,11 @@ def test_a_manifest_of_other_labels_is_refused(tmp_path: Path) -> None:
 def test_heads_of_another_number_are_refused(tmp_path: Path) -> None:
     folder = shutil.copytree(KECIL, tmp_path / "kecil")
     heads = LinearHeads.load(folder / "ngrams.npz")
-    LinearHeads(heads.weights[:, :5], heads.scale[:5], heads.bias[:5], heads.idf).save(folder / "ngrams.npz")
+    LinearHeads(heads.weights[:, :5], heads.scale[:5], heads.bias[:5], heads.idf, heads.known).save(
+        folder / "ngrams.npz"
+    )
     write_manifest(folder, read_manifest(folder))
-    with pytest.raises(ModelError, match="5 heads in place of 18"):
+    with pytest.raises(ModelError, match="5 heads in place of 22"):
         Classifier.load(folder)
 
 

@@ -85,7 +85,7 @@ def test_the_shipped_model_says_what_it_was_made_of() -> None:
 
 
 def test_training_twice_gives_the_same_model_and_it_loads(tmp_path: Path) -> None:
-    labels = project_labels()[::24]
+    labels = [example for example in project_labels() if example.writer in "bc"][::12]
     first = train_kecil(labels, [], tmp_path / "one")
     second = train_kecil(labels, [], tmp_path / "two")
     assert first.model_id == second.model_id
