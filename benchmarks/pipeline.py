@@ -2,8 +2,8 @@
 
     python -m benchmarks.pipeline [--documents 10000] [--growth] [--tables]
 
-Documents are generated: sentences built from a vocabulary, of realistic lengths (news median about 220 words,
-posts 18), 30 % near copies, 4 of 10 naming a desa of the region.
+Documents are generated: words drawn from the running text of the labels, as common and as rare as there, in realistic
+lengths (news median about 220 words, posts 18), 30 % near copies, 4 of 10 naming a desa of the region.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,13 @@ WORDS = (
 ).split()
 
 
+@cache
+def running_words() -> list[str]:
+    """Return the words of the training labels, one after the other."""
+    lines = (PROJECT / "data" / "labels" / "tension_train.jsonl").read_text(encoding="utf-8").splitlines()
+    return [word for line in lines for word in json.loads(line)["text"].split()]
+
+
 def documents(count: int, settings: Settings, seed: int = 1) -> Iterator[RawDocument]:
     """Yield generated documents of the last 30 days, 30 % of them near copies of an earlier one."""
     rng = random.Random(seed)
@@ -51,7 +59,7 @@ def documents(count: int, settings: Settings, seed: int = 1) -> Iterator[RawDocu
             title, text = rng.choice(recent)
             words = text.split()
             for _ in range(max(1, len(words) // 40)):
-                words[rng.randrange(len(words))] = rng.choice(WORDS)
+                words[rng.randrange(len(words))] = rng.choice(running_words())
             text = " ".join(words)
         else:
             title, text = _fresh(rng, desa, gazetteer)
@@ -62,7 +70,7 @@ def documents(count: int, settings: Settings, seed: int = 1) -> Iterator[RawDocu
 
 def _fresh(rng: random.Random, desa: list, gazetteer: Gazetteer) -> tuple[str, str]:
     length = int(np.clip(rng.lognormvariate(5.4, 0.5), 30, 1500)) if rng.random() < 0.6 else rng.randint(5, 40)
-    words = [rng.choice(WORDS) for _ in range(length)]
+    words = [rng.choice(running_words()) for _ in range(length)]
     if rng.random() < 0.4:
         place = rng.choice(desa)
         words.insert(

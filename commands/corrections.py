@@ -82,6 +82,35 @@ def corrections_clarify(ctx: click.Context, rumour: str, clarification: str, rea
     click.echo("linked")
 
 
+@corrections.command("clarifications")
+@click.option("--all", "every", is_flag=True, help="Decided ones too")
+@click.pass_context
+def corrections_clarifications(ctx: click.Context, every: bool) -> None:
+    """List clarifications that the program proposes, as JSON lines with what both stories share."""
+    from pipelines.clarifications import listed
+    from pipelines.store import Store
+
+    with Store(settings_of(ctx).database, read_only=True) as store:
+        for row in listed(store, ("proposed", "linked", "rejected") if every else ("proposed",)):
+            click.echo(json.dumps(row, ensure_ascii=False))
+
+
+@corrections.command("clarification")
+@click.argument("story")
+@click.argument("denial")
+@click.option("--confirm/--reject", required=True)
+@click.option("--by", "who", required=True)
+@click.pass_context
+def corrections_clarification(ctx: click.Context, story: str, denial: str, confirm: bool, who: str) -> None:
+    """Confirm or reject a proposed clarification, by the ids of both stories."""
+    from pipelines.clarifications import decide
+    from pipelines.store import Store, utc_now
+
+    with Store(settings_of(ctx).database) as store:
+        decide(store, story, denial, confirm, who, utc_now())
+    click.echo("confirmed" if confirm else "rejected")
+
+
 @corrections.command("takedown")
 @click.argument("url")
 @click.option("--reason", required=True)

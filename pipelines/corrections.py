@@ -186,7 +186,8 @@ def clarify(store: Store, rumour: str, clarification: str, reason: str, who: str
     story, other = (str(known[names[address]]["story_id"]) for address in (rumour, clarification))
     if story == other:
         raise CorrectionRefused("keduanya satu berita yang sama")
-    link = {"story_id": story, "clarified_by": other, "reason": reason, "at": now.isoformat(), "who": who}
+    link: Row = {"story_id": story, "clarified_by": other, "reason": reason, "at": now.isoformat(), "who": who}
+    link |= {"state": "linked", "score": None}
     with store.transaction():
         store.upsert("clarifications", [link], ("story_id", "clarified_by"))
         _ask_rebuild(store, [story, other], now)
@@ -234,7 +235,7 @@ def _remove(store: Store, found: Row, who: str, reason: str, now: datetime) -> s
         store.upsert(
             "takedowns", [{"document_id": name, "at": now.isoformat(), "who": who, "reason": reason}], "document_id"
         )
-        for table in ("bands", "fingerprints", "labels", "documents"):
+        for table in ("bands", "fingerprints", "story_traits", "story_links", "labels", "documents"):
             store.db.execute(f"DELETE FROM {table} WHERE document_id = ?", [name])  # noqa: S608 (constants)
         evidence.drop(store, story)
         if store.rows("SELECT 1 FROM documents WHERE story_id = :id", {"id": story}):

@@ -37,16 +37,42 @@ def links(store: Store, name: str) -> list[Row]:
 
 
 def clarifications(store: Store, story_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return what clarifies each of these stories: title, url, source, published; never a resident's post."""
+    """Return what clarifies each of these stories: title, url, source, published, state; never a resident's post.
+
+    A link that the program proposed and nobody has decided says `proposed`; a rejected one is left out.
+    """
     rows = store.rows(
-        """SELECT k.story_id, d.title, d.url, d.published, coalesce(o.name, d.source_id) AS source
+        """SELECT k.story_id, k.state, d.title, d.url, d.published, coalesce(o.name, d.source_id) AS source
            FROM clarifications k JOIN stories s ON s.story_id = k.clarified_by
            JOIN documents d ON d.document_id = s.origin_id LEFT JOIN sources o ON o.source_id = d.source_id
+           WHERE k.story_id IN (SELECT value FROM json_each(:ids)) AND d.voice <> 'public'
+             AND k.state <> 'rejected' ORDER BY d.published""",
+        {"ids": json.dumps(list(story_ids))},
+    )
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.pop("story_id"), []).append(row)
+    return found
+
+
+def versions(store: Store, story_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Return the later versions of each story and why they are taken for it; residents' posts are left out.
+
+    Returns: title, url (None unless http), source, published, how (copy, version), score, reasons ([[kind, what]]).
+    """
+    if "story_links" not in store.db.table_names():  # read only, and written before there were any
+        return {}
+    rows = store.rows(
+        """SELECT k.story_id, d.title, d.url, d.published, coalesce(o.name, d.source_id) AS source, k.how, k.score,
+                  k.reasons FROM story_links k JOIN documents d USING (document_id)
+           LEFT JOIN sources o ON o.source_id = d.source_id
            WHERE k.story_id IN (SELECT value FROM json_each(:ids)) AND d.voice <> 'public' ORDER BY d.published""",
         {"ids": json.dumps(list(story_ids))},
     )
     found: dict[str, list[Row]] = {}
     for row in rows:
+        row["reasons"] = json.loads(row["reasons"])
+        row["url"] = row["url"] if row["url"].startswith(("http://", "https://")) else None
         found.setdefault(row.pop("story_id"), []).append(row)
     return found
 

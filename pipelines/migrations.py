@@ -457,3 +457,43 @@ def m030_labels(db: Database) -> None:
   imported_at TEXT NOT NULL
 )"""
     )
+
+
+@schema()
+def m021_versions(db: Database) -> None:
+    """Create what is compared of texts, why a document stands in its story, and how much it retells a release."""
+    for statement in (
+        """CREATE TABLE story_traits (  -- rare words, names, numbers, quotes; purged within a week
+  document_id TEXT PRIMARY KEY,
+  day TEXT NOT NULL,            -- UTC day of publication
+  published TEXT NOT NULL,
+  terms BLOB NOT NULL,          -- little-endian int32, hashes of its stems
+  weights BLOB NOT NULL,        -- little-endian float32, their rarity; a vector of length 1
+  traits TEXT NOT NULL          -- JSON, see analysis.story_traits.Traits
+)""",
+        "CREATE INDEX story_traits_day ON story_traits (day)",
+        """CREATE TABLE story_links (   -- why a document was put to a story that was known before it
+  document_id TEXT PRIMARY KEY,
+  story_id TEXT NOT NULL,
+  how TEXT NOT NULL CHECK (how IN ('copy', 'version')),
+  score REAL NOT NULL,          -- similarity of a copy in [0, 1], log-odds of a version
+  reasons TEXT NOT NULL,        -- JSON [[kind, what]]: what both share
+  joined_at TEXT NOT NULL
+)""",
+        "CREATE INDEX story_links_story ON story_links (story_id)",
+        "ALTER TABLE documents ADD COLUMN release REAL",  # log-odds that a press text retells an official release
+    ):
+        db.execute(statement)
+
+
+@schema()
+def m022_proposed_clarifications(db: Database) -> None:
+    """Let a clarification be proposed by the program, to be confirmed or rejected by an analyst."""
+    for statement in (
+        """ALTER TABLE clarifications ADD COLUMN state TEXT NOT NULL DEFAULT 'linked'
+           CHECK (state IN ('proposed', 'linked', 'rejected'))""",
+        "ALTER TABLE clarifications ADD COLUMN score REAL",  # log-odds of a proposal; NULL: a person linked them
+        "ALTER TABLE clarifications ADD COLUMN decided_by TEXT",
+        "ALTER TABLE clarifications ADD COLUMN decided_at TEXT",
+    ):
+        db.execute(statement)

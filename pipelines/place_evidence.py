@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pipelines.audit import record
 from pipelines.config import Settings
-from pipelines.evidence import clarifications
+from pipelines.evidence import clarifications, versions
 from pipelines.store import Row, Store
 
 SENTENCES, LONGEST = 3, 400  # sentences of a story that are shown, and characters of one
@@ -31,7 +31,8 @@ def read_place(
 
     Args: store: open for writing; level: desa, kecamatan or kabupaten.
     Returns: story_id, day, published, voice, source, title, url (None unless http), copies, tension, level, act,
-        themes, confidence, reason, mentions (span, rule, role, field), sentences ({text, tension}), clarified.
+        themes, confidence, reason, mentions (span, rule, role, field), sentences ({text, tension}), clarified,
+        versions.
     """
     record(store, "read evidence", {"place": code, "since": since, "until": until}, now, who)
     rows = store.rows(
@@ -60,8 +61,11 @@ def read_place(
             "most": MOST,
         },
     )
-    beside = clarifications(store, [row["story_id"] for row in rows])
-    return [_story(row, code) | {"clarified": beside.get(row["story_id"], [])} for row in rows]
+    ids = [row["story_id"] for row in rows]
+    beside, others = clarifications(store, ids), versions(store, ids)
+    for row in rows:
+        row |= {"clarified": beside.get(row["story_id"], []), "versions": others.get(row["story_id"], [])}
+    return [_story(row, code) for row in rows]
 
 
 def _story(row: Row, code: str) -> Row:

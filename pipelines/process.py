@@ -8,35 +8,32 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-import numpy as np
-from numpy.typing import NDArray
-
 from analysis.classifier import Classifier
 from analysis.gazetteer import Gazetteer
 from analysis.locate import RULES, Locator
+from analysis.origin import release_likeness
 from analysis.records import ACTS, THEMES, Document, Location, Rejected, Scores, Voice
-from analysis.stories import Fingerprint, best_match, fingerprints
+from analysis.stories import fingerprints
 from analysis.tension import tension
 from analysis.text import canonical_url, clean_text, content_hash, document_id, known_date, language, words
 from crawlers.items import RawDocument
 from crawlers.spool import read_spool
-from pipelines import corrections
+from pipelines import clarifications, corrections
 from pipelines.config import Settings
+from pipelines.grouping import Grouping, link_rows
 from pipelines.score_cache import scorer
 from pipelines.store import Row, Store
 
 log = logging.getLogger(__name__)
 
-COPY_WINDOW = timedelta(days=45)  # a text that returns later than this is told anew
 CHUNK = 500  # documents held in memory at a time
 THEME_THRESHOLD = 0.5
 Progress = Callable[[str, int], None]  # stage, how many more are done
@@ -83,17 +80,19 @@ def take_in(
     counts = {"documents": 0, "changed": 0, "rejected": 0, "withdrawn": 0}
     withdrawn: set[str] = set()
     done = store.taken_in()
+    grouping: Grouping | None = None
     for path in sorted(settings.spool.glob("*/*.jsonl.gz")):
         name = str(path.relative_to(settings.spool))
         if name in done:
             continue
         taken = rejected = 0
+        grouping = grouping or Grouping(store, settings.region)
         for chunk in _chunks(read_spool(path), CHUNK):
             gone = {raw.url for raw in chunk if raw.withdrawn}
             counts["withdrawn"] += corrections.withdraw(store, sorted(gone), now)
             withdrawn |= gone
             chunk = [raw for raw in chunk if raw.url not in gone]
-            new, changed, refused = _store_chunk(store, chunk, voices, settings.timezone, run_id)
+            new, changed, refused = _store_chunk(store, grouping, chunk, voices, settings.timezone, run_id, now)
             taken, rejected = taken + new + changed, rejected + refused
             counts["documents"] += new
             counts["changed"] += changed
@@ -131,7 +130,13 @@ def clean(raw: RawDocument, voices: Mapping[str, Voice]) -> Document | Rejected:
 
 
 def _store_chunk(
-    store: Store, chunk: list[RawDocument], voices: Mapping[str, Voice], zone: ZoneInfo, run_id: str
+    store: Store,
+    grouping: Grouping,
+    chunk: list[RawDocument],
+    voices: Mapping[str, Voice],
+    zone: ZoneInfo,
+    run_id: str,
+    now: datetime,
 ) -> tuple[int, int, int]:
     """Clean, group and store a chunk in one transaction; return how many were new, changed, refused."""
     removed = corrections.taken_down(store, [document_id(raw.url) for raw in chunk])
@@ -155,10 +160,16 @@ def _store_chunk(
     fresh = [document for document in latest.values() if _is_news(document, known.get(document.id))]
     fresh.sort(key=lambda document: (document.published, document.id))
     prints = dict(zip((d.id for d in fresh), fingerprints([d.text or d.title for d in fresh]), strict=True))
-    stories = group(fresh, prints, store, known)
-    rows = [_document_row(document, stories[document.id], known.get(document.id), zone) for document in fresh]
+    versions = grouping.versions(fresh)
+    groups = grouping.group(fresh, prints, versions, known)
+    story = {document.id: groups.whole(groups.joined[document.id].story) for document in fresh}
+    rows = [_document_row(document, story[document.id], known.get(document.id), zone) for document in fresh]
     with store.transaction():
+        store.upsert("story_traits", [version.to_row() for version in versions.values()], "document_id")
+        store.upsert("story_links", link_rows(groups, now), "document_id")
         store.save_documents(rows, {name: (p.signature, p.keys) for name, p in prints.items()}, rejects)
+        store.unite_stories({story: groups.whole(story) for story in groups.absorbed})
+        clarifications.propose(store, groups.denials, now)
     changed = sum(document.id in known for document in fresh)
     return len(fresh) - changed, changed, len(rejects)
 
@@ -169,33 +180,6 @@ def _is_news(document: Document, stored: Row | None) -> bool:
         return True
     same = stored["content_hash"] == content_hash(document.title, document.text)
     return not same and document.fetched_at.isoformat() > stored["fetched_at"]
-
-
-def group(
-    documents: list[Document], prints: Mapping[str, Fingerprint], store: Store, known: Mapping[str, Row]
-) -> dict[str, str]:
-    """Return the story of each document: its own earlier one, that of a near copy, or a new one.
-
-    Args: documents: in order of publication. known: stored rows of documents that were edited.
-    """
-    keys = {key for fingerprint in prints.values() for key in fingerprint.keys}
-    neighbours: dict[int, dict[str, tuple[str, NDArray[np.uint32]]]] = defaultdict(dict)
-    if documents:
-        for key, name, story, signature in store.band_neighbours(keys, documents[0].published - COPY_WINDOW):
-            neighbours[key][name] = (story, signature)
-    stories: dict[str, str] = {}
-    for document in documents:
-        mine = prints[document.id]
-        if document.id in known:
-            story = str(known[document.id]["story_id"])
-        else:
-            near = {name: pair for key in mine.keys for name, pair in neighbours.get(key, {}).items()}
-            copy_of = best_match(mine, ((name, signature) for name, (_, signature) in near.items()))
-            story = near[copy_of][0] if copy_of else document.id
-        stories[document.id] = story
-        for key in mine.keys:
-            neighbours[key][document.id] = (story, mine.signature)
-    return stories
 
 
 def _document_row(document: Document, story: str, stored: Row | None, zone: ZoneInfo) -> Row:
@@ -218,6 +202,7 @@ def _document_row(document: Document, story: str, stored: Row | None, zone: Zone
         "date_known": int(date_known),
         "fetched_at": document.fetched_at.isoformat(),
         "first_seen": first_seen,
+        "release": release_likeness(document.title, document.text) if document.voice is Voice.PRESS else None,
     }
 
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from analysis.story_match import WINDOW
 from pipelines import deliver, evidence, labels, users
 from pipelines.config import Settings
-from pipelines.process import COPY_WINDOW
+from pipelines.grouping import COPY_WINDOW
 from pipelines.store import Store
 
 log = logging.getLogger(__name__)
 
 PLATFORM_DAYS = {"youtube": 29}  # YouTube API Services Developer Policies: what it gave may be kept for 30 days at most
+TRAITS_KEPT = 2 * WINDOW  # a version of a release is looked for within the window; late arrivals have as long again
 FINAL_AFTER = timedelta(days=7)  # a day is frozen then, and its author hashes are no longer needed
 
 
 def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
     """Remove what may no longer be kept.
 
-    Texts and spool files older than `retention.raw_days` (and the titles, addresses and labels of public posts);
-    the words of messages that were sent; ended sessions; author hashes of final days; fingerprints too old for a
-    copy to be looked for.
+    Texts and spool files older than `retention.raw_days` (and the titles, addresses and labels of public posts, and the
+    words that tell why texts are one story); the words of messages that were sent; ended sessions; author hashes of
+    final days; fingerprints and traits too old for a copy to be looked for.
     Returns: counts of what was removed.
     """
     limit = now - timedelta(days=settings.retention.raw_days)
@@ -29,6 +31,7 @@ def purge(settings: Settings, store: Store, now: datetime) -> dict[str, int]:
         texts_before=limit,
         authors_before=now - FINAL_AFTER - timedelta(days=1),
         fingerprints_before=now - max(COPY_WINDOW, timedelta(days=settings.retention.raw_days)),
+        traits_before=now - TRAITS_KEPT,
     )
     counts |= expire_platforms(settings, store, now)
     counts["evidence"] += evidence.purge(store, limit)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from analysis.errors import StorageError
+from analysis.origin import RELEASE
 from analysis.stories import band_keys
 from pipelines.migrations import schema
 
@@ -177,6 +178,22 @@ class Store:
         )
         return [(r["key"], r["document_id"], r["story_id"], np.frombuffer(r["signature"], dtype="<u4")) for r in rows]
 
+    def versions_of(self, days: Sequence[date]) -> list[Row]:
+        """Return document_id, story_id, published, terms and weights of the texts published on these days (UTC)."""
+        return self.rows(
+            """SELECT t.document_id, t.published, t.terms, t.weights, d.story_id FROM story_traits t
+               JOIN documents d USING (document_id) WHERE t.day IN (SELECT value FROM json_each(:days))""",
+            {"days": json.dumps([day.isoformat() for day in days])},
+        )
+
+    def traits_of(self, ids: Sequence[str]) -> list[Row]:
+        """Return document_id and traits of these documents."""
+        return self.rows(
+            """SELECT document_id, traits FROM story_traits
+               WHERE document_id IN (SELECT value FROM json_each(:ids))""",
+            {"ids": json.dumps(list(ids))},
+        )
+
     def save_documents(
         self,
         documents: Sequence[Row],
@@ -220,7 +237,10 @@ class Store:
             )
 
     def refresh_stories(self, story_ids: Sequence[str]) -> None:
-        """Recount copies, sources and authors; the origin is the earliest published copy."""
+        """Recount copies, sources and authors; the origin is the earliest published copy.
+
+        A story that only the press carries speaks with the official voice where its texts retell an official release.
+        """
         with _storage_errors(self.path):
             self.db.execute(
                 """WITH member AS (
@@ -229,17 +249,34 @@ class Store:
                      FROM documents d WHERE story_id IN (SELECT value FROM json_each(:ids))),
                    counted AS (
                      SELECT story_id, count(*) AS copies, count(DISTINCT source_id) AS sources,
-                            count(DISTINCT author_hash) AS authors, min(first_seen) AS first_seen
+                            count(DISTINCT author_hash) AS authors, min(first_seen) AS first_seen,
+                            avg(release) AS release
                      FROM member GROUP BY story_id)
                    UPDATE stories SET (origin_id, voice, published, day, content_hash,
                                        copies, sources, authors, first_seen) =
-                     (SELECT m.document_id, m.voice, m.published, m.day, m.content_hash,
+                     (SELECT m.document_id,
+                             CASE WHEN m.voice = 'press' AND c.release >= :release THEN 'official' ELSE m.voice END,
+                             m.published, m.day, m.content_hash,
                              c.copies, c.sources, c.authors, c.first_seen
                       FROM member m JOIN counted c USING (story_id)
                       WHERE m.place = 1 AND m.story_id = stories.story_id)
                    WHERE story_id IN (SELECT story_id FROM counted)""",
-                {"ids": json.dumps(list(story_ids))},
+                {"ids": json.dumps(list(story_ids)), "release": RELEASE},
             )
+
+    def unite_stories(self, absorbed: Mapping[str, str]) -> None:
+        """Let stories go up in others: their documents and clarifications move, their places and scores go."""
+        with _storage_errors(self.path):
+            for story, into in absorbed.items():
+                moved = {"story": story, "into": into}
+                for table, column in (
+                    ("documents", "story_id"), ("story_links", "story_id"),
+                    ("clarifications", "story_id"), ("clarifications", "clarified_by"),
+                ):  # fmt: skip
+                    self.db.execute(f"UPDATE OR REPLACE {table} SET {column} = :into WHERE {column} = :story", moved)  # noqa: S608
+                for table in ("places", "locations", "scores", "stories"):
+                    self.db.execute(f"DELETE FROM {table} WHERE story_id = :story", moved)  # noqa: S608 (constants)
+        self.refresh_stories(sorted(set(absorbed.values())))
 
     def unlocated(self, gazetteer_id: str, after: str, limit: int) -> list[Row]:
         """Return origins that were never located, or in another text or with another gazetteer."""
@@ -382,8 +419,10 @@ class Store:
 
     # -- upkeep -----------------------------------------------------------------------------------
 
-    def purge(self, texts_before: datetime, authors_before: datetime, fingerprints_before: datetime) -> dict[str, int]:
-        """Remove raw texts, author hashes and fingerprints of documents published before these times."""
+    def purge(
+        self, texts_before: datetime, authors_before: datetime, fingerprints_before: datetime, traits_before: datetime
+    ) -> dict[str, int]:
+        """Remove raw texts, author hashes, fingerprints and traits of documents published before these times."""
         statements = {
             "texts": (
                 """UPDATE documents SET text = '', title = CASE voice WHEN 'public' THEN '' ELSE title END
@@ -396,11 +435,17 @@ class Store:
                 authors_before,
             ),
             "fingerprints": ("DELETE FROM fingerprints WHERE published < :before", fingerprints_before),
+            "traits": ("DELETE FROM story_traits WHERE day < :before", traits_before),
         }
         removed = {}
         with self.transaction():
             for name, (sql, before) in statements.items():
                 removed[name] = self.db.execute(sql, {"before": before.isoformat()}).rowcount
+            for sql in (
+                "UPDATE story_links SET reasons = '[]' WHERE joined_at < :before",
+                "UPDATE clarifications SET reason = '[]' WHERE score IS NOT NULL AND at < :before",
+            ):
+                self.db.execute(sql, {"before": texts_before.isoformat()})
             self.db.execute("DELETE FROM bands WHERE document_id NOT IN (SELECT document_id FROM fingerprints)")
         return removed
 

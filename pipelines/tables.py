@@ -197,7 +197,7 @@ def _with_shares(table: pd.DataFrame, stories: pd.DataFrame, key: str) -> pd.Dat
     facts = facts[["day", key, "voice", "negative", "neutral", "positive", "themes"]]
     table = table.merge(facts, on=["day", key, "voice"], how="left")
     return table.assign(
-        themes=table["themes"].fillna("{}"),
+        themes=table["themes"].astype(object).fillna("{}"),
         final=table["final"].astype(int),
         as_of=table["as_of"].map(lambda t: t.isoformat()),
         day=table["day"].map(lambda d: d.isoformat()),

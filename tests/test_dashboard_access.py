@@ -57,6 +57,7 @@ ROUTES: dict[tuple[str, str], set[Role] | str] = {
     ("POST", "/kunjungan"): {Role.ANALIS, Role.KOMANDO},
     ("GET", "/koreksi"): CORRECT,
     ("POST", "/koreksi/hapus"): ADMIN,
+    ("POST", "/koreksi/klarifikasi"): CORRECT,
     ("POST", "/koreksi/{number}/putus"): {Role.PENGULAS, Role.ADMIN},
     ("GET", "/koreksi/berita/{story}"): CORRECT,
     ("POST", "/koreksi/berita/{story}"): CORRECT,

@@ -13,7 +13,7 @@ from dashboard.places import places_of
 from dashboard.rendering import words
 from dashboard.showing import show
 from dashboard.stores import reading, writing
-from pipelines import corrections
+from pipelines import clarifications, corrections
 from pipelines.audit import record
 from pipelines.store import Row, Store
 
@@ -40,6 +40,24 @@ def take_down(
             corrections.take_down(request.app.state.settings, store, alamat.strip(), alasan, user.name, now)
     except corrections.CorrectionRefused as refused:
         return _list(request, user, str(refused), 400)
+    return RedirectResponse("/koreksi", 303)
+
+
+@router.post("/koreksi/klarifikasi")
+def decide_denial(
+    request: Request,
+    user: Annotated[User, Depends(allow(*READERS))],
+    berita: Text,
+    bantahan: Text,
+    setuju: Annotated[bool, Form()],
+) -> Response:
+    """Confirm or reject a clarification that the program proposed."""
+    try:
+        with writing(request) as store:
+            now = request.app.state.clock()
+            clarifications.decide(store, berita, bantahan, setuju, user.name, now)
+    except corrections.CorrectionRefused as refused:
+        return _list(request, user, str(refused), 409)
     return RedirectResponse("/koreksi", 303)
 
 
@@ -95,9 +113,10 @@ def _list(request: Request, user: User, error: str = "", status: int = 200) -> R
     with reading(request) as store:
         open_ones = corrections.listed(store)
         decided = corrections.listed(store, ("approved", "rejected"))[-20:]
+        denials = clarifications.listed(store)
     return show(
-        request, "koreksi.html", status, rows=open_ones, decided=decided, place=places.name, error=error,
-        may_decide=user.may(*DECIDERS), may_remove=user.may(Role.ADMIN),
+        request, "koreksi.html", status, rows=open_ones, decided=decided, denials=denials, place=places.name,
+        error=error, may_decide=user.may(*DECIDERS), may_remove=user.may(Role.ADMIN),
     )  # fmt: skip
 
 

@@ -127,7 +127,7 @@ def place_stories(
         "since": asked.since,
         "until": asked.until,
     }
-    return show(request, "tempat_bukti.html", stories=stories, **context)
+    return show(request, "tempat_bukti.html", stories=stories, place=places.name, **context)
 
 
 def _asked(settings: Settings, store: Store, code: str, span: str, user: User) -> Asked | None:
