@@ -96,8 +96,9 @@ def crawl(ctx: click.Context, only: tuple[str, ...], since: Any) -> None:
 
 
 @click.command()
+@click.option("--scheduler", default="", help="Dask scheduler (tcp://HOST:PORT) whose workers locate and score")
 @click.pass_context
-def process(ctx: click.Context) -> None:
+def process(ctx: click.Context, scheduler: str) -> None:
     """Process what lies in the spool: clean, group, locate, score."""
     from pipelines.monitor import new_run_id, recorded_run, voices_of
     from pipelines.process import process as run_process
@@ -107,7 +108,7 @@ def process(ctx: click.Context) -> None:
     with work(settings, "process") as store:
         run_id = new_run_id(utc_now())
         with recorded_run(store, "process", run_id) as summary, progress() as (_, on_stage):
-            summary |= run_process(settings, store, voices_of(settings), run_id, utc_now(), on_stage)
+            summary |= run_process(settings, store, voices_of(settings), run_id, utc_now(), on_stage, scheduler)
         click.echo(json.dumps(summary))
 
 

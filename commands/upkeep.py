@@ -16,8 +16,14 @@ from commands.shared import DAY, account, day_of, settings_of
 @click.option("--format", "formats", multiple=True, type=click.Choice(["csv", "parquet", "xlsx"]))
 @click.option("--since", type=DAY)
 @click.option("--until", type=DAY)
+@click.option(
+    "--to", "database", metavar="postgresql://…", envvar="SEJUK_SECRET_EXPORT_TO",
+    help="Into the tables of many regions in PostgreSQL instead [environment: SEJUK_SECRET_EXPORT_TO]",
+)  # fmt: skip
 @click.pass_context
-def export(ctx: click.Context, output: Path | None, formats: tuple[str, ...], since: Any, until: Any) -> None:
+def export(
+    ctx: click.Context, output: Path | None, formats: tuple[str, ...], since: Any, until: Any, database: str | None
+) -> None:
     """Write the daily tables as CSV, Parquet and XLSX; safeguards applied, entered in the audit log."""
     from pipelines.audit import record
     from pipelines.export import FORMATS, export_tables
@@ -25,6 +31,14 @@ def export(ctx: click.Context, output: Path | None, formats: tuple[str, ...], si
     from pipelines.store import Store, utc_now
 
     settings = settings_of(ctx)
+    if database:
+        from pipelines.export_sql import export_to, without_password
+
+        with Store(settings.database) as store:
+            counts = export_to(settings, store, database, day_of(since), day_of(until))
+            record(store, "export", {"to": without_password(database), "rows": counts}, utc_now())
+        click.echo(json.dumps(counts))
+        return
     folder = output or settings.home / "export"
     with Store(settings.database) as store:
         files = export_tables(

@@ -5,28 +5,26 @@ Each stage takes what the one before it left undone, so it does not matter where
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from analysis.classifier import Classifier
-from analysis.gazetteer import Gazetteer
-from analysis.locate import RULES, Locator
 from analysis.origin import release_likeness
-from analysis.records import ACTS, THEMES, Document, Location, Rejected, Scores, Voice
+from analysis.records import Document, Rejected, Voice
 from analysis.stories import fingerprints
-from analysis.tension import tension
 from analysis.text import canonical_url, clean_text, content_hash, document_id, known_date, language, words
 from crawlers.items import RawDocument
 from crawlers.spool import read_spool
 from pipelines import clarifications, corrections
+from pipelines.batches import gazetteer_id, locate_batch, score_batch, score_elsewhere
+from pipelines.cluster import Spread, here, spread_over
 from pipelines.config import Settings
 from pipelines.grouping import Grouping, link_rows
 from pipelines.score_cache import scorer
@@ -35,7 +33,6 @@ from pipelines.store import Row, Store
 log = logging.getLogger(__name__)
 
 CHUNK = 500  # documents held in memory at a time
-THEME_THRESHOLD = 0.5
 Progress = Callable[[str, int], None]  # stage, how many more are done
 T = TypeVar("T")
 
@@ -47,19 +44,25 @@ def process(
     run_id: str,
     now: datetime,
     progress: Progress = lambda stage, done: None,
+    scheduler: str = "",
 ) -> dict[str, Any]:
     """Bring everything in the spool to scored, located stories.
 
-    Args: voices: the voice of each source id; documents of other sources are rejected with that reason.
+    Args:
+        voices: the voice of each source id; documents of other sources are rejected with that reason.
+        scheduler: address of a Dask scheduler whose workers locate and score; "" does all here.
+
     Returns: counts of each stage, and the id of the model that scored.
     Raises: ModelError, GazetteerError, StorageError. What was done until then is kept.
     """
     counts: dict[str, Any] = dict(take_in(settings, store, voices, run_id, now, progress))
-    counts["located"] = locate_new(settings.region, store, run_id, progress)
-    corrections.apply(store)  # a corrected place may bring a story into the region, to be scored
-    with scorer(settings) as classifier:
-        counts["scored"] = score_new(classifier, store, run_id, progress)
-        counts["model"] = classifier.model_id
+    with spread_over(scheduler) as spread:
+        counts["located"] = locate_new(settings.region, store, run_id, progress, spread)
+        corrections.apply(store)  # a corrected place may bring a story into the region, to be scored
+        with scorer(settings) as classifier:
+            folder = settings.model if scheduler else None
+            counts["scored"] = score_new(classifier, store, run_id, progress, spread, folder)
+            counts["model"] = classifier.model_id
     corrections.apply(store)
     log.info("process %s", " ".join(f"{key}={value}" for key, value in counts.items()))
     return counts
@@ -206,103 +209,54 @@ def _document_row(document: Document, story: str, stored: Row | None, zone: Zone
     }
 
 
-# -- locate ---------------------------------------------------------------------------------------
+# -- locate and classify --------------------------------------------------------------------------
 
 
-def gazetteer_id(region: Path) -> str:
-    """Return a hash of the region's place tables and the rules: others of either ask for other places."""
-    digest = hashlib.sha256(RULES.encode())
-    for file in [*sorted(region.glob("*.csv")), region / "region.toml"]:
-        if file.name != "calendar.csv":
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def locate_new(region: Path, store: Store, run_id: str, progress: Progress = lambda stage, done: None) -> int:
+def locate_new(
+    region: Path, store: Store, run_id: str, progress: Progress = lambda stage, done: None, spread: Spread = here
+) -> int:
     """Locate the origins that have no place yet; return how many."""
     identity = gazetteer_id(region)
-    located, after = 0, ""
-    locator: Locator | None = None
-    while batch := store.unlocated(identity, after, CHUNK):
-        locator = locator or Locator(Gazetteer.load(region))
-        locations, places = [], []
-        for row in batch:
-            location = locator.locate(row["text"], title=row["title"])
-            locations.append(_location_row(location, row, identity, run_id))
-            places += _place_rows(location, row["story_id"])
+    located = 0
+    work = partial(locate_batch, str(region), identity, run_id)
+    for batch, (locations, places) in spread(work, _pages(lambda after: store.unlocated(identity, after, CHUNK))):
         store.save_locations(locations, places)
-        located, after = located + len(batch), batch[-1]["story_id"]
+        located += len(batch)
         progress("located", len(batch))
     return located
 
 
-def _location_row(location: Location, story: Row, identity: str, run_id: str) -> Row:
-    return {
-        "story_id": story["story_id"],
-        "content_hash": story["content_hash"],
-        "gazetteer_id": identity,
-        "level": location.level.value,
-        "kabupaten": int(location.kabupaten),
-        "confidence": location.confidence,
-        "reason": location.reason,
-        "mentions": json.dumps([asdict(mention) for mention in location.mentions], ensure_ascii=False),
-        "run_id": run_id,
-    }
+def score_new(
+    classifier: Classifier,
+    store: Store,
+    run_id: str,
+    progress: Progress = lambda stage, done: None,
+    spread: Spread = here,
+    folder: Path | None = None,
+) -> int:
+    """Score the origins of the region that this model has not scored yet; return how many.
 
-
-def _place_rows(location: Location, story_id: str) -> list[Row]:
-    """Return a story's places: its desa, and the kecamatan that are known beyond those of its desa."""
-    rows: list[Row] = [
-        {"story_id": story_id, "code": code, "level": "desa", "implied": int(code in location.desa_implied)}
-        for code in location.desa
-    ]
-    parents = {code.rsplit(".", 1)[0] for code in location.desa}
-    rows += [
-        {"story_id": story_id, "code": code, "level": "kecamatan", "implied": 0}
-        for code in location.kecamatan
-        if code not in parents
-    ]
-    return rows
-
-
-# -- classify -------------------------------------------------------------------------------------
-
-
-def score_new(classifier: Classifier, store: Store, run_id: str, progress: Progress = lambda stage, done: None) -> int:
-    """Score the origins of the region that this model has not scored yet; return how many."""
-    scored, after = 0, ""
-    while batch := store.unscored(classifier.model_id, after, CHUNK):
-        scores = classifier.score([row["text"] for row in batch], [row["title"] for row in batch])
-        evidence = classifier.sentences([row["text"] for row in batch])
-        rows = score_rows(scores)
-        for row, story, sentences in zip(rows, batch, evidence, strict=True):
-            row |= {
-                "story_id": story["story_id"],
-                "content_hash": story["content_hash"],
-                "evidence": json.dumps([[s.start, s.end, round(s.tension, 3)] for s in sentences]),
-                "run_id": run_id,
-            }
+    Args: folder: from which other machines load the same model; None where the work stays here.
+    """
+    scored = 0
+    work: Callable[[list[Row]], list[Row]] = (
+        partial(score_batch, classifier, run_id)
+        if folder is None
+        else partial(score_elsewhere, str(folder), classifier.model_id, run_id)
+    )
+    for batch, rows in spread(work, _pages(lambda after: store.unscored(classifier.model_id, after, CHUNK))):
         store.save_scores(rows)
-        scored, after = scored + len(batch), batch[-1]["story_id"]
+        scored += len(batch)
         progress("scored", len(batch))
     return scored
 
 
-def score_rows(scores: Scores) -> list[Row]:
-    """Return the scores of each text as a row: tension, level, probabilities, act, themes, model id."""
-    values = tension(scores.levels)
-    return [
-        {
-            "model_id": scores.model_id,
-            "tension": round(float(values[i]), 4),
-            "level": round(4 * float(values[i])),
-            "levels": json.dumps([round(float(p), 4) for p in scores.levels[i]]),
-            "sentiment": json.dumps([round(float(p), 4) for p in scores.sentiment[i]]),
-            "act": ACTS[int(scores.acts[i].argmax())],
-            "themes": json.dumps([t for t, p in zip(THEMES, scores.themes[i], strict=True) if p >= THEME_THRESHOLD]),
-        }
-        for i in range(len(scores))
-    ]
+def _pages(read: Callable[[str], list[Row]]) -> Iterator[list[Row]]:
+    """Yield what is left undone, page by page in the order of stories; may run ahead of what is saved."""
+    after = ""
+    while batch := read(after):
+        yield batch
+        after = batch[-1]["story_id"]
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

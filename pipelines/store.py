@@ -393,6 +393,11 @@ class Store:
             {"since": (since or date.min).isoformat(), "until": (until or date.max).isoformat()},
         )
 
+    def column_types(self, table: str) -> dict[str, str]:
+        """Return the declared type of each column of a table."""
+        rows = self.rows("SELECT name, type FROM pragma_table_info(:table)", {"table": table})
+        return {row["name"]: row["type"] for row in rows}
+
     def replace_watch_list(self, day: date, rows: Sequence[Row]) -> None:
         """Store the watch list of a day."""
         with self.transaction():

@@ -13,8 +13,8 @@ from analysis.errors import MonitorError
 from analysis.gazetteer import Gazetteer
 from analysis.locate import Locator
 from analysis.records import SENTIMENTS, Location
+from pipelines.batches import score_rows
 from pipelines.config import Settings
-from pipelines.process import score_rows
 from pipelines.score_cache import scorer
 from pipelines.store import Row
 
