@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -12,12 +13,14 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from analysis.evaluation_stories import StoryLabel, StoryQuality, read_rewrites
 from analysis.records import Voice
 from analysis.story_traits import Traits
 from benchmarks.stories import LABELS, others, quality, stored
-from pipelines import clarifications, corrections, evidence
+from dashboard.app import create_app
+from pipelines import clarifications, corrections, evidence, users
 from pipelines.config import PROJECT, Settings
 from pipelines.corrections import CorrectionRefused
 from pipelines.place_evidence import read_place
@@ -245,3 +248,25 @@ def test_a_proposal_is_marked_decided_once_and_a_rejected_one_never_returns(tmp_
         assert store.rows("SELECT level, tension FROM scores WHERE story_id = :id", {"id": rumour}) == level
         log = [json.loads(row["detail"]) for row in store.rows("SELECT * FROM audit_log WHERE action LIKE 'clarif%'")]
     assert log[0] == {"story": rumour, "clarified_by": denial}
+
+
+def test_the_page_shows_why_and_lets_an_analyst_decide(tmp_path: Path) -> None:
+    labels = [*of(RUMOUR, DENIAL), *of("r045")]
+    settings, _ = stored(labels, tmp_path)
+    now = after(labels)
+    with Store(settings.database) as store:
+        run(settings, store, now)
+        users.add(store, "sari", [users.Role.ANALIS], "empat-kata-acak-sekali", "tes", now)
+        secret = users.sign_in(store, "sari", "empat-kata-acak-sekali", "sari", now)
+    page = TestClient(create_app(settings, lambda: now), cookies={"sejuk": secret}, follow_redirects=False)
+    why = page.get("/kabupaten/bukti?hari=90").text
+    assert "mengapa dianggap satu cerita" in why
+    assert "Indra" in why.split("mengapa dianggap satu cerita")[1]
+    assert "usulan otomatis, belum diperiksa" in why
+    shown = page.get("/koreksi").text
+    assert "Tidak Benar Ada Bentrok" in shown
+    form = dict(re.findall(r'name="(csrf|berita|bantahan)" value="([0-9a-f]+)"', shown))
+    assert page.post("/koreksi/klarifikasi", data=form | {"setuju": "false"}).status_code == 303
+    assert "Tidak Benar Ada Bentrok" not in page.get("/koreksi").text
+    assert "usulan otomatis" not in page.get("/kabupaten/bukti?hari=90").text
+    assert page.post("/koreksi/klarifikasi", data=form | {"setuju": "true"}).status_code == 409

@@ -14,6 +14,8 @@ import pytest
 from analysis.source_health import SourceState
 from crawlers.sources import Source
 from pipelines import ledger
+from pipelines.brief import read_brief
+from pipelines.brief_forms import unknown
 from pipelines.config import PROJECT, Settings, load_settings
 from pipelines.source_days import _mostly_repeated, keep_days
 from pipelines.source_health import due, judged, look, source_health
@@ -259,3 +261,18 @@ def test_status_names_the_state_and_what_is_wrong(store: Store, capsys: pytest.C
     said = capsys.readouterr().out
     assert "blocked" in said
     assert "403" in said
+
+
+def test_the_brief_names_what_is_not_heard_and_for_how_long(settings: Settings, store: Store) -> None:
+    start = begun(NOW, 20)
+    declare(store, "kabar", usual(start, 12.0) + silent(start, NOW, errors=("feed answers 403",)))
+    declare(store, "suara", usual(begun(NOW, 72), 12.0) + silent(begun(NOW, 72), NOW))
+    documents(store, "Warga Desa Karangsejuk rapat.", 1, begun(NOW, 2))
+    with store.transaction():
+        location = {"story_id": f"{1:016x}", "content_hash": f"{1:016x}", "gazetteer_id": "g", "level": "kabupaten",
+                    "kabupaten": 1, "confidence": 1.0, "reason": "", "mentions": "[]", "run_id": "r"}  # fmt: skip
+        store.upsert("locations", [location], "story_id")
+    build_tables(settings, store, "m", "r", NOW)
+    said = " ".join(unknown(read_brief(settings, store, None, NOW)))
+    assert "Kabar (menolak dibaca sejak 20 jam)" in said
+    assert "Suara (diam sejak 3 hari)" in said
