@@ -20,7 +20,7 @@ RAREST = 5  # shared words that are weighed
 LEAST_LEAD = 3  # stems of a title or first sentence that is compared
 DAY = timedelta(days=1)
 LEAST_WORDS = 12  # stems of a text that is compared; shorter ones share too little to tell
-LEAST_COSINE = 0.1  # with one version, below which a story is no candidate
+LEAST_COSINE = 0.06  # with one version, below which a story is no candidate
 SAME_QUOTE = 0.6  # share of a quote from which it is named as a reason
 CANDIDATES = 8  # nearest texts by cosine whose stories are scored
 # Log-odds. Source: logistic regression on the dev split of data/labels/rewrites.jsonl among 900 other texts

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from heapq import nlargest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from analysis.story_match import CANDIDATES, LEAST_COSINE, WINDOW
 from analysis.story_traits import Rarity, Traits
 from pipelines.store import Row, Store
 
+RAREST = 40  # words of a text by which candidates are found; common ones would make everything a candidate
 BLOCK = 50  # new texts that are compared at a time, neighbours in time
 COLUMNS = 1 << 18  # hashed stems; a collision only adds a candidate
 _DAY = timedelta(days=1)
@@ -37,9 +39,9 @@ class Version:
     @classmethod
     def of(cls, document: str, traits: Traits, rarity: Rarity) -> Version:
         """Return a new text as it is compared."""
-        size = len(traits.words)
-        terms = np.fromiter((zlib.crc32(word.encode()) % COLUMNS for word in traits.words), np.int32, size)
-        weights = np.fromiter(map(rarity.__getitem__, traits.words), np.float32, size)
+        rarest = nlargest(RAREST, traits.words, key=rarity.__getitem__)
+        terms = np.fromiter((zlib.crc32(word.encode()) % COLUMNS for word in rarest), np.int32, len(rarest))
+        weights = np.fromiter(map(rarity.__getitem__, rarest), np.float32, len(rarest))
         return cls(document, traits.published, terms, weights / np.float32(max(traits.square, 1e-9) ** 0.5), traits)
 
     @classmethod
