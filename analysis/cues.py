@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 _DESA_AFTER = re.compile(r",? (?:sebuah |salah satu )?desa (?!dan |serta )\w")
 _ROLE_AFTER = re.compile(
@@ -98,6 +97,8 @@ def words_before(plain: str, start: int, floor: int = 0) -> list[str]:
     ['ds', 'warga']
     """
     tokens = _TOKEN.findall(plain[max(floor, start - REACH) : start])
+    if _STOPS.isdisjoint(tokens):
+        return tokens[::-1]
     found: list[str] = []
     for i in range(len(tokens) - 1, -1, -1):
         if tokens[i] not in _STOPS:
@@ -118,8 +119,7 @@ def trigger_of(before: list[str]) -> str:
         word = before[1]
     if word.isdigit():  # RT 02 RW 01 Bagelen is not a hamlet's name
         return ""
-    words = [each for each in before[:10] if each.isalnum()]
-    if words[:1] and words[0] in _NAMELY and "desa" in words[1:]:
+    if next(filter(str.isalnum, before), "") in _NAMELY and "desa" in before[:10]:
         return "desa"  # "dua desa yang terparah adalah A"
     return TRIGGERS.get(word, "")
 
@@ -178,12 +178,12 @@ def role_of(words: list[str], trigger: str, clause: int = REACH) -> str:
         return "comparison"
     if role := _strong(all_words[:clause]):
         return role
-    if role := next((_FROM.get(word, "") for last, word in pairwise(words[:3]) if last == "dari"), ""):
+    if "dari" in words[:2] and (role := _FROM.get("".join(words[words.index("dari") + 1 :][:1]), "")):
         return role
     if trigger and words[0] in TRIGGERS:
         if words[0] in ("kades", "lurah", "camat", "bupati", "pemkab"):
             return "office"
-        if len(words) > 1 and words[0] in DESA | KECAMATAN | KABUPATEN and words[1] in _HEADS:
+        if len(words) > 1 and TRIGGERS[words[0]] != "dusun" and words[1] in _HEADS:
             return "office" if words[1] not in ("balai", "kantor", "lapangan") else "event"
         words = words[1:]
         beside = BESIDE.get(words[0], "") if words else ""
@@ -199,7 +199,7 @@ def role_of(words: list[str], trigger: str, clause: int = REACH) -> str:
 
 
 def _strong(words: list[str]) -> str:
-    return next((_STRONG[word] for word in words if word in _STRONG), "")
+    return "" if _STRONG.keys().isdisjoint(words) else next(_STRONG[word] for word in words if word in _STRONG)
 
 
 def _near(words: list[str]) -> str:

@@ -34,9 +34,12 @@ class Kecamatan:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sense:
-    """What a name may mean. `code` is empty outside the region; `kabupaten` names the one it lies in."""
+    """What a name may mean. `code` is empty outside the region; `kabupaten` names the one it lies in.
+
+    A sense is equal to itself alone, so that it is quick to look up; compare codes where names differ.
+    """
 
     level: str  # desa, kecamatan, kabupaten, landmark, elsewhere_desa, elsewhere_kecamatan, elsewhere_kabupaten
     code: str

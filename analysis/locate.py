@@ -77,7 +77,7 @@ class Locator:
         for hit in found:
             before = cues.words_before(text.plain, hit.start, floor)
             floor = hit.end if hit.capital else floor
-            words = [word for word in before if word.isalnum()]
+            words = list(filter(str.isalnum, before))
             clause = before.index(",") if "," in before else len(before)
             hit.trigger = cues.trigger_of(before) or cues.trigger_after(text.plain, hit.end)
             if hit.trigger == "desa" and "kecamatan" in hit.levels and "desa" not in hit.levels:
@@ -112,10 +112,11 @@ class Locator:
         """Let "Petani K" be of the desa K where the text names the kecamatan of that desa, not the kecamatan K."""
         senses = [(hit, s) for hit in found for s in hit.senses if s.level == "kecamatan"]
         said = {s.code for hit, s in senses if hit.trigger == "kecamatan" or hit.name not in self.gazetteer.risky}
+        called = {s.code for hit, s in senses if hit.trigger == "kecamatan" or hit.role == "office"}
         for hit, sense in senses:
             own_desa = {s.parent for s in hit.senses if s.level == "desa"} - {sense.code}
-            called = any(other.trigger == "kecamatan" or other.role == "office" for other, s in senses if s == sense)
-            if not hit.trigger and not called and hit.role != "office" and hit.capital and own_desa & said:
+            bare = not hit.trigger and sense.code not in called and hit.role != "office" and hit.capital
+            if bare and not own_desa.isdisjoint(said):
                 hit.trigger = "desa"
 
     def _own_chain(self, hit: Found, chain: Sequence[Found]) -> bool:
@@ -376,7 +377,12 @@ def _choose(hit: Found, level: str, rule: str, confidence: float) -> None:
 
 def _choose_elsewhere(hit: Found, rule: str) -> None:
     other = next((s for s in hit.senses if s.level.startswith("elsewhere")), None)
-    _take(hit, other or Sense("elsewhere_desa", "", hit.name), rule, 0.8)
+    _take(hit, other or _unlisted(hit.name), rule, 0.8)
+
+
+@lru_cache(maxsize=20_000)
+def _unlisted(name: str) -> Sense:
+    return Sense("elsewhere_desa", "", name)
 
 
 def _unique(values: Iterable[str]) -> list[str]:
@@ -388,12 +394,16 @@ _PLACE_LEVEL = {"desa": PlaceLevel.DESA, "landmark": PlaceLevel.DESA, "kecamatan
 
 
 def _mention(hit: Found) -> Mention:
-    candidates = tuple([_candidate(sense, hit.confidence if sense is hit.chosen else 0.0) for sense in hit.senses])
     code = hit.chosen.code or None if hit.chosen else None
+    candidates = _candidates(hit.senses, hit.chosen, hit.confidence)
     return Mention(hit.raw, *hit.span, hit.field, candidates, code, hit.rule, hit.role)
 
 
 @lru_cache(maxsize=20_000)
+def _candidates(senses: tuple[Sense, ...], chosen: Sense | None, confidence: float) -> tuple[Candidate, ...]:
+    return tuple([_candidate(sense, confidence if sense is chosen else 0.0) for sense in senses])
+
+
 def _candidate(sense: Sense, confidence: float) -> Candidate:
     name = f"{sense.name}, {sense.kabupaten}" if sense.kabupaten else sense.name
     return Candidate(sense.code, name, _PLACE_LEVEL.get(sense.level, PlaceLevel.ELSEWHERE), confidence)

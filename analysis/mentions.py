@@ -26,7 +26,9 @@ _TEASER = re.compile(
 _TEASING = [f"{verb} {too}" for verb in ("baca", "simak", "lihat") for too in ("juga", "pula")] + (
     "baca,berita terkait,berita lain,berita lainnya,artikel lain,artikel lainnya,terkini,terpopuler".split(",")
 )
-_MID_CAPITAL = re.compile(r"[^\W\d_][,\"']? [\"'(]?[A-Z]|[A-Z]{2}")  # none: names are written small too
+_MID_CAPITAL = re.compile(  # none: names are written small too; begins with few signs, which is quick to search
+    r"[ A-Z](?:(?:(?<=[^\W\d_] )|(?<=[^\W\d_][,\"'] ))[\"'(]?[A-Z]|(?<=[A-Z])[A-Z])"
+)
 _TWO_WORDS = re.compile(r"(\w+)(?: (\w+)(?: \w+)?)?")
 _BEFORE = re.compile(r" (?P<two>(?:\w+ )?(?P<one>\w+)) +(?:kec(?:amatan)? +)?$")
 _ANNOUNCING = "desa ds dsa kampung kp pekon kelurahan kel kecamatan kec kabupaten kab kota".split()
@@ -46,7 +48,7 @@ class Found:
     span: tuple[int, int]  # in the original
     raw: str
     name: str
-    senses: Sequence[Sense]
+    senses: tuple[Sense, ...]
     capital: bool
     fuzzy: bool = False
     trigger: str = ""  # desa, kecamatan, kabupaten, dusun: what the words before it call it
@@ -87,11 +89,12 @@ class Names:
                     self._automaton.add_word(f" {word} ", kind)
         self._automaton.make_automaton()
         self._senses = gazetteer.senses
-        self._by_shortened: dict[str, list[str]] = {}
+        self._by_half: dict[str, list[str]] = {}
         for name, senses in gazetteer.senses.items():
             if len(name) >= FUZZY_LENGTH and _OWN & {sense.level for sense in senses}:
-                for form in _shortened(name):
-                    self._by_shortened.setdefault(form, []).append(name)
+                for size in {(len(name) - 2) // 2, (len(name) - 1) // 2, len(name) // 2}:
+                    for half in _halves(name, size):
+                        self._by_half.setdefault(half, []).append(name)
         self._elsewhere = gazetteer.namesakes
 
     def find(self, text: Field) -> list[Found]:
@@ -178,17 +181,21 @@ class Names:
         """Return the one name a single edit away, of a desa in `parents` where they are given; "" where none is."""
         if len(written) < FUZZY_LENGTH or written in self._senses or written in self._elsewhere:
             return ""
-        shared = {name for form in _shortened(written) for name in self._by_shortened.get(form, ())}
-        near = [name for name in shared if DamerauLevenshtein.distance(written, name, score_cutoff=1) <= 1]
+        alike = [name for half in _halves(written, (len(written) - 1) // 2) for name in self._by_half.get(half, ())]
+        near = [name for name in alike if DamerauLevenshtein.distance(written, name, score_cutoff=1) <= 1]
         if parents:
             near = [name for name in near if any(sense.parent in parents for sense in self._senses[name])]
         places = {tuple(sense.code for sense in self._senses[name]) for name in near}
         return near[0] if len(places) == 1 else ""
 
 
-def _shortened(name: str) -> set[str]:
-    """Return a name and it without each of its letters: two names one edit apart share one of these."""
-    return {name} | {name[:i] + name[i + 1 :] for i in range(len(name))}
+def _halves(name: str, size: int) -> tuple[str, str]:
+    """Return how a name begins and how it ends: one edit leaves one of them as it is, where they do not overlap.
+
+    >>> _halves("bagelen", 3)
+    ('bag-', '-len')
+    """
+    return f"{name[:size]}-", f"-{name[-size:]}"
 
 
 def _words(plain: str) -> str:
