@@ -18,6 +18,7 @@ MANIFEST = "sejuk.json"
 HEADS = (len(LEVELS) - 1, len(ACTS), len(THEMES), len(SENTIMENTS))  # cumulative level, act, themes, sentiment
 OUTPUTS = sum(HEADS)
 PARTS = {"ngrams": "ngrams.npz", "encoder": "encoder.onnx"}
+STANDARD = ("config.json", "tokenizer.json", "tokenizer_config.json")  # what AutoConfig and AutoTokenizer read
 _REMEDY = "restore the folder, name another as `model` in sejuk.toml, or train with `run_monitor.py model train`"
 
 
@@ -58,7 +59,7 @@ def file_hash(path: Path) -> str:
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     """Write the manifest with the hashes of the folder's files as they are now; return it."""
     names = [PARTS[part] for part in manifest.parts]
-    names += [n for n in ("encoder.onnx.data", "tokenizer.json", "vocab.txt") if (folder / n).exists()]
+    names += [n for n in ("encoder.onnx.data", *STANDARD, "vocab.txt") if (folder / n).exists()]
     files = {name: file_hash(folder / name) for name in sorted(set(names))}
     full = Manifest(
         manifest.name, manifest.parts, manifest.blend, manifest.bias, files, manifest.window, manifest.facts

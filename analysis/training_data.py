@@ -106,7 +106,7 @@ def parse_line(line: str, writer: str = "") -> Example:
 def write_labels(path: Path, examples: Iterable[Example]) -> int:
     """Write examples as JSON lines; return how many."""
     lines = [json.dumps(asdict(example), ensure_ascii=False) + "\n" for example in examples]
-    path.write_text("".join(lines))
+    path.write_text("".join(lines), encoding="utf-8")
     return len(lines)
 
 
@@ -119,15 +119,37 @@ def read_labels(path: Path) -> list[Example]:
     if not path.exists():
         raise ConfigError("labels", f"{path} does not exist")
     found = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")  # not at U+2028, as splitlines would
+    except UnicodeDecodeError as error:
+        raise ConfigError("labels", f"{path.name} is not UTF-8 text ({error})") from error
+    for number, line in enumerate(lines if lines != [""] else [], 1):
         try:
-            row = {key: value for key, value in json.loads(line).items() if key not in NOT_FOR_TRAINING}
-            themes = row.pop("themes", None)
-            found.append(Example(**row, themes=None if themes is None else tuple(themes)))
-            targets(found[-1:])
+            found.append(_example(json.loads(line)))
         except (ValueError, TypeError) as error:
             raise ConfigError("labels", f"{path.name}, line {number}: {error}") from error
     return found
+
+
+def _example(row: object) -> Example:
+    """Return the example of one JSON object.
+
+    Raises: ValueError, TypeError naming what is wrong.
+    """
+    if not isinstance(row, dict):
+        raise TypeError("no JSON object")
+    said = {key: value for key, value in row.items() if key not in NOT_FOR_TRAINING}
+    themes = said.pop("themes", None)
+    for field, allowed in (("level", range(len(LEVELS))), ("act", ACTS), ("sentiment", SENTIMENTS)):
+        value = said.get(field)
+        if value is not None and (value not in allowed or isinstance(value, bool | float)):
+            raise ValueError(f"{field} {value!r} is not one of {', '.join(map(str, allowed))}")
+    if themes is not None and (not isinstance(themes, list) or not all(theme in THEMES for theme in themes)):
+        raise ValueError(f"themes {themes!r} is no list out of {', '.join(THEMES)}")
+    for field in ("text", "title", "kind", "lang", "rule", "writer"):
+        if not isinstance(said.get(field, ""), str):
+            raise TypeError(f"{field} {said[field]!r} is no text")
+    return Example(**said, themes=None if themes is None else tuple(themes))
 
 
 def project_labels(split: str = "train", folder: Path = LABELS) -> list[Example]:

@@ -15,12 +15,12 @@ from scipy.special import expit
 from analysis.calibration import calibrate
 from analysis.classifier import DEFAULT, Classifier, Encoder
 from analysis.errors import ModelError
-from analysis.model_folder import HEADS, OUTPUTS, PARTS, Manifest, write_manifest
+from analysis.model_folder import HEADS, OUTPUTS, PARTS, STANDARD, Manifest, write_manifest
 from analysis.normalise import normalise
 from analysis.quality import measure, reliability
 from analysis.tension import cumulative_to_levels, tension
 from analysis.training_data import Example, full_texts, targets
-from analysis.training_folder import WEIGHTS, read_facts
+from analysis.training_folder import WEIGHTS, quiet, read_facts
 from analysis.training_graph import draw
 
 FP32_TOLERANCE = 1e-3  # of a logit, at most, against torch
@@ -54,6 +54,7 @@ def torch_logits(folder: Path, texts: Sequence[str], window: int) -> NDArray[np.
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+    quiet()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     network = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     out = np.empty((len(texts), OUTPUTS), np.float32)
@@ -81,7 +82,7 @@ def _one(
     part.mkdir()
     config = json.loads((folder / "config.json").read_text())
     draw(config, load_file(folder / WEIGHTS), part / PARTS["encoder"], name == "int8")
-    for source in (folder / "tokenizer.json", folder / "README.md", DEFAULT / PARTS["ngrams"]):
+    for source in (*(folder / each for each in (*STANDARD, "README.md")), DEFAULT / PARTS["ngrams"]):
         shutil.copy(source, part)
     logits = Encoder(part, window, None).logits(texts)
     strayed = _compare(name, wanted, logits)

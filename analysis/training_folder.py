@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import ModelError
-from analysis.model_folder import HEADS, OUTPUTS
+from analysis.model_folder import HEADS, OUTPUTS, file_hash
 from analysis.records import ACTS, LEVELS, SENTIMENTS, THEMES
 from analysis.training_graph import PREFIX
 
@@ -26,6 +26,7 @@ NAMES = (
 )
 FACTS = "training.json"
 WEIGHTS = "model.safetensors"
+HASHED = ("config.json", "tokenizer.json", WEIGHTS)
 
 
 def need_training_extra() -> None:
@@ -47,8 +48,8 @@ def open_base(base: str, revision: str | None, seed: int) -> tuple[Any, Any, str
         ModelError: it cannot be had, is no BERT, or holds its weights as a pickle alone.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils import logging as said
 
     folder = Path(base)
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
@@ -56,9 +57,7 @@ def open_base(base: str, revision: str | None, seed: int) -> tuple[Any, Any, str
             f"{folder} holds no .safetensors (a .bin is a pickle: opening one can run its code): where you trust it, "
             "convert it with `AutoModel.from_pretrained(FOLDER).save_pretrained(NEW)` and give `--base NEW`"
         )
-    logging.getLogger("transformers").setLevel(logging.ERROR)  # new heads are meant to be new
-    silence: Any = said.disable_progress_bar
-    silence()
+    quiet()
     torch.manual_seed(seed)
     options: dict[str, Any] = {"revision": revision} if revision else {}
     try:
@@ -76,46 +75,71 @@ def open_base(base: str, revision: str | None, seed: int) -> tuple[Any, Any, str
             dtype="float32",
             **options,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(
             f"base {base!r} cannot be had: {error}\nGive `--base FOLDER` with config.json, a tokenizer and "
             "model.safetensors, fetched where the hub can be reached"
         ) from error
     if not tokenizer.is_fast:
         raise ModelError(f"{base} has no tokenizer that can be written as tokenizer.json: choose another --base")
+    words, rows = len(tokenizer), int(config.vocab_size)
+    if not len(tokenizer.all_special_tokens) < words <= rows:  # without its files transformers makes an empty one
+        raise ModelError(
+            f"{base} has a tokenizer of {words} words and an embedding of {rows} rows: they do not belong together, "
+            "or vocab.txt and tokenizer.json are missing"
+        )
     return tokenizer, network, getattr(config, "_commit_hash", None)
 
 
+def quiet() -> None:
+    """Let transformers say nothing of new heads, which are meant to be new, and draw no bars of its own."""
+    from transformers.utils import logging as said
+
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    silence: Any = said.disable_progress_bar
+    silence()
+
+
 def write_folder(folder: Path, network: Any, tokenizer: Any, facts: Mapping[str, Any]) -> None:
-    """Write the standard folder with its model card; `facts` (training.json) are written last."""
+    """Write the standard folder with its model card; `facts` (training.json), with its hashes, are written last."""
     folder.mkdir(parents=True, exist_ok=True)
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "README.md").write_text(_card(folder.name, facts))
-    (folder / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+    hashes = {"files": {name: file_hash(folder / name) for name in HASHED}}
+    (folder / FACTS).write_text(json.dumps({**facts, **hashes}, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
     """Return what stands in training.json.
 
-    Raises: ModelError where this is no trained folder, or its heads are not the ones of this program.
+    Raises: ModelError where this is no trained folder, was changed, or its heads are not the ones of this program.
     """
-    for name in (FACTS, "config.json", "tokenizer.json", WEIGHTS):
+    for name in (FACTS, *HASHED):
         if not (folder / name).is_file():
             raise ModelError(f"{folder} holds no trained encoder ({name} is missing): `model train --base … --out …`")
     try:
         config, facts = (json.loads((folder / name).read_text()) for name in ("config.json", FACTS))
         labels = len(config["id2label"])
+        changed = [name for name in HASHED if facts["files"][name] != file_hash(folder / name)]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder}: config.json or {FACTS} cannot be read ({error!r})") from error
     if labels != OUTPUTS:
         raise ModelError(f"{folder} has {labels} labels in place of {OUTPUTS} (heads of {HEADS}): train it here")
+    if changed:
+        raise ModelError(f"{folder}: {', '.join(changed)} is not what {FACTS} says: restore it, or train again")
     return dict(facts)
 
 
 def _card(name: str, facts: Mapping[str, Any]) -> str:
     plan, found = facts["plan"], facts["validation"]
     measured = "\n".join(f"| {key} | {value} |" for key, value in found.items())
+    sets = (
+        f"""{facts["sentiment_texts"]} texts of public sentiment sets (SmSA: Apache-2.0, Purwarianti & Crisdayanti 2019,
+Wilie et al. 2020; NusaX: CC BY-SA 4.0, Winata et al. 2023)"""
+        if facts["sentiment_texts"]
+        else "no public sentiment set"
+    )
     return f"""---
 language: [id, jv, su]
 base_model: {plan["base"]}
@@ -129,8 +153,7 @@ Made by `run_monitor.py model train --base {plan["base"]}` (base at {facts["base
 
 ## Trained on
 {facts["labels"]} labelled texts (writers {", ".join(facts["writers"])}; "koreksi" are analysts' corrections)
-and {facts["sentiment_texts"]} texts of public sentiment sets (SmSA: Apache-2.0, Purwarianti & Crisdayanti 2019,
-Wilie et al. 2020; NusaX: CC BY-SA 4.0, Winata et al. 2023).
+and {sets}.
 
 ## Validation ({facts["validation_texts"]} texts; training was stopped by them, so the figures are kind)
 | | |

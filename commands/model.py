@@ -131,16 +131,18 @@ def model_use(ctx: click.Context, folder: Path) -> None:
 @click.option("--labels", type=FILE, multiple=True, help="JSONL of labels [default: data/labels/tension_test.jsonl]")
 @click.option("--nlp", type=FOLDER, help="Folder with smsa/ and nusax/: sentiment on their test splits too")
 @click.option("--out", type=FOLDER, default="evaluasi", show_default=True, help="Where evaluasi.html and .md go")
+@click.option("--card", is_flag=True, help="Write the main figures into the model's README.md too")
 @click.pass_context
 def model_evaluate(
-    ctx: click.Context, folder: Path | None, labels: tuple[Path, ...], nlp: Path | None, out: Path
+    ctx: click.Context, folder: Path | None, labels: tuple[Path, ...], nlp: Path | None, out: Path, card: bool
 ) -> None:
     """Measure the model of FOLDER [default: the one in use] and write a page about it."""
-    from pipelines.model_report import evaluate, write_report
+    from pipelines.model_report import evaluate, quote, write_report
     from pipelines.models import read_all
 
-    report = evaluate(folder or settings_of(ctx).model, read_all(labels, "test"), nlp, floors=not labels)
-    for path in write_report(report, out):
+    folder = folder or settings_of(ctx).model
+    report = evaluate(folder, read_all(labels, "test"), nlp, floors=not labels)
+    for path in [*write_report(report, out), *([quote(report, folder)] if card else [])]:
         click.echo(path)
 
 

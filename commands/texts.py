@@ -18,7 +18,7 @@ def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
         click.option("--json", "as_json", is_flag=True, help="Print one text's result as JSON"),
         click.option("--output", type=click.File("w", encoding="utf-8"), default="-", help="JSONL [default: stdout]"),
-        click.option("--input", "source", type=click.File(encoding="utf-8"), help=jsonl),
+        click.option("--input", "source", type=click.File(encoding="utf-8", errors="surrogateescape"), help=jsonl),
         click.option("--title", default="", help="Title of the text"),
         click.argument("text", required=False),
     ):
@@ -28,9 +28,16 @@ def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @_text_options
+@click.option("--sentences", is_flag=True, help="With --input: each sentence of a text with its own tension too")
 @click.pass_context
 def score(
-    ctx: click.Context, text: str | None, title: str, source: IO[str] | None, output: IO[str], as_json: bool
+    ctx: click.Context,
+    text: str | None,
+    title: str,
+    source: IO[str] | None,
+    output: IO[str],
+    as_json: bool,
+    sentences: bool,
 ) -> None:
     """Score texts: tension, level, sentiment, act, themes. One TEXT, or many with --input."""
     from pipelines.terminal import show_score
@@ -40,9 +47,9 @@ def score(
     if source is not None:
         if sys.stderr.isatty():
             with progress() as (_, on_stage):
-                score_lines(settings, source, output, on_stage)
+                score_lines(settings, source, output, on_stage, sentences)
         else:
-            score_lines(settings, source, output)
+            score_lines(settings, source, output, sentences=sentences)
     elif text is None:
         raise click.UsageError("give a TEXT, or --input FILE (- for standard input)")
     else:

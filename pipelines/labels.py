@@ -81,8 +81,9 @@ def import_labels(
 def _read(file: Path, gazetteer: Gazetteer) -> list[Row]:
     known = {*gazetteer.desa, *gazetteer.kecamatan, gazetteer.code}
     rows = []
-    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    for number, (example, line) in enumerate(zip(read_labels(file), lines, strict=True), 1):
+    examples = read_labels(file)
+    lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    for number, (example, line) in enumerate(zip(examples, lines, strict=False), 1):  # an empty file is one empty line
         extra = json.loads(line)
         place = extra.get("place")
         if place is not None and (not isinstance(place, list) or set(place) - known):

@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.checklist import MEAN_AIM, RIGHT_AIM, WORST_AIM, Change, Contrast, by_kind, by_rule
 from analysis.classifier import Classifier
+from analysis.errors import ModelError
 from analysis.quality import confusion, nearest, reliability
 from analysis.records import LEVELS, Scores
 from analysis.tension import tension
@@ -20,6 +21,7 @@ from analysis.training_data import Example, targets
 from pipelines.model_quality import Floor, against_floors, behaviour, figures, score_examples, sentiment_sets
 from pipelines.wording import number
 
+QUOTED = "## Measured by `model evaluate`"
 WORST = 15  # texts shown that were missed by most
 SIDE, EDGE = 320, 36  # of the reliability curve, pixels
 
@@ -86,6 +88,26 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     page = pages.get_template("model.html.j2").render(head=head, parts=parts)
     written[1].write_text(page, encoding="utf-8")
     return written
+
+
+def quote(report: Report, folder: Path) -> Path:
+    """Write the figures into the model card of a folder, in place of those that an earlier evaluation wrote there.
+
+    Returns: the card.
+    Raises: ModelError where the folder has no card.
+    """
+    card = folder / "README.md"
+    if not card.is_file():
+        raise ModelError(f"{folder} has no model card (README.md) to write the figures into")
+    parts = [_floors(report.floors)] if report.floors else [_by("jenis teks", "kind", report)]
+    lines = [QUOTED, f"{len(report.examples)} texts, model {report.classifier.model_id}:", ""]
+    for part in [*parts, _speed(report)]:
+        lines += [*_table(part), ""]
+    before, _, after = card.read_text(encoding="utf-8").partition(QUOTED)
+    following = after.find("\n## ")
+    rest = after[following:] if following >= 0 else ""
+    card.write_text(before.rstrip() + "\n\n" + "\n".join(lines).rstrip() + "\n" + rest, encoding="utf-8")
+    return card
 
 
 def _table(part: Section) -> list[str]:

@@ -121,10 +121,18 @@ def corrections(settings: Settings) -> list[Example]:
 
 
 def read_all(files: Sequence[Path], split: str = "train") -> list[Example]:
-    """Return the examples of these files, or of the project's own split where there are none."""
+    """Return the examples of these files, or of the project's own split where there are none.
+
+    Raises: ConfigError where they cannot be read or hold no text.
+    """
     from analysis.training_data import project_labels, read_labels
 
-    return [example for file in files for example in read_labels(file)] if files else project_labels(split)
+    if not files:
+        return project_labels(split)
+    found = [example for file in files for example in read_labels(file)]
+    if not found:
+        raise ConfigError("labels", f"{', '.join(file.name for file in files)}: no text in it")
+    return found
 
 
 def _moods(nlp: Path | None) -> list[Example]:

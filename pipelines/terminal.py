@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -199,6 +200,15 @@ def show_region(made: NewRegion, console: Console | None = None) -> None:
     )
 
 
+def shown(text: str) -> str:
+    """Return a text whose control characters cannot steer the terminal, each replaced by one sign.
+
+    >>> shown("warga" + chr(27) + "[31m ribut")
+    'warga·[31m ribut'
+    """
+    return "".join(c if c in "\n\t" or unicodedata.category(c) != "Cc" else "·" for c in text)
+
+
 def show_score(result: Row, text: str, console: Console | None = None) -> None:
     """Print one text's score with the sentences that carried it."""
     console = console or Console()
@@ -206,8 +216,10 @@ def show_score(result: Row, text: str, console: Console | None = None) -> None:
     console.print(f"tension {result['tension']:.2f}   level {level} ({LEVELS[level]})   act {result['act']}")
     shares = "  ".join(f"{name} {share:.2f}" for name, share in zip(LEVELS, result["levels"], strict=True))
     console.print(f"{shares}\nthemes {', '.join(result['themes']) or '-'}   sentiment {result['sentiment']}")
+    if not result["readable"]:
+        console.print("nothing in it can be read: this is the fixed, spread-out answer, no judgement")
     for sentence in sorted(result["sentences"], key=lambda s: -s["tension"])[:3]:
-        console.print(Text(f"  {sentence['tension']:.2f}  {text[sentence['start'] : sentence['end']]}"))
+        console.print(Text(f"  {sentence['tension']:.2f}  {shown(text[sentence['start'] : sentence['end']])}"))
     console.print(f"model {result['model_id']}", style="dim")
 
 
@@ -215,12 +227,12 @@ def show_location(result: Row, text: str, title: str = "", console: Console | No
     """Print one text's place with every mention highlighted and the rule that decided it."""
     console = console or Console()
     for field, content in (("title", title), ("text", text)):
-        shown = Text(content)
+        words = Text(shown(content))
         for mention in result["mentions"]:
             if mention["field"] == field:
-                shown.stylize("bold green" if mention["code"] else "yellow", mention["start"], mention["end"])
+                words.stylize("bold green" if mention["code"] else "yellow", mention["start"], mention["end"])
         if content:
-            console.print(shown)
+            console.print(words)
     codes = {key: ", ".join(result[key]) or "-" for key in ("desa", "desa_implied", "kecamatan")}
     console.print(
         f"\nlevel {result['level']}   desa {codes['desa']}   implied {codes['desa_implied']}   "

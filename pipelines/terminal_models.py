@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.model_compare import STEPS, Comparison
+from pipelines.terminal import shown
 from pipelines.wording import number, signed
 
 
@@ -46,6 +47,6 @@ def show_comparison(found: Comparison, top: int) -> None:
     texts = Table("A", "B", "beda", "label", "teks", box=None, header_style="bold underline")
     for each in found.texts[:top]:
         label = "–" if each.level is None else str(each.level)
-        text = Text(each.text if len(each.text) <= 160 else each.text[:160] + "…")
+        text = Text(shown(each.text if len(each.text) <= 160 else each.text[:160] + "…"))
         texts.add_row(number(each.before), number(each.after), signed(each.apart), label, text)
     console.print(texts)

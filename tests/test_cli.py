@@ -50,6 +50,10 @@ def test_score_streams_a_line_for_a_line(tmp_path: Path) -> None:
         assert row["sentiment"] in ("negatif", "netral", "positif")
         assert row["act"] in ("none", "cooling", "escalation")
     assert rows[0]["tension"] > rows[1]["tension"]
+    assert rows[2]["sentiment"] == "netral"  # nothing to read: its shares are even
+    result = invoke("score", "--input", str(source), "--sentences", home=tmp_path)
+    carried = [json.loads(line)["sentences"] for line in result.output.splitlines()]
+    assert [len(each) for each in carried] == [1, 1, 0]
 
 
 def test_locate_reads_standard_input(tmp_path: Path) -> None:
@@ -68,20 +72,23 @@ def test_locate_reads_standard_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('{"id": 1}', "input line 2: needs a JSON object with `id` and `text`"),
-        ("[1]", "input line 2"),
-        ("{", "input line 2"),
+        (b'{"id": 1}', "input line 2: needs a JSON object with `id` and `text`"),
+        (b'{"id": 1, "text": null}', "input line 2"),
+        (b"[1]", "input line 2"),
+        (b"{", "input line 2"),
+        (b'{"id": 1, "text": "\xff"}', "input line 2"),
     ],
 )
 @pytest.mark.parametrize("command", ["score", "locate"])
 def test_a_line_that_cannot_be_read_is_named_and_the_ones_before_are_written(
-    command: str, line: str, words: str, tmp_path: Path
+    command: str, line: bytes, words: str, tmp_path: Path
 ) -> None:
     source = tmp_path / "in.jsonl"
-    source.write_text(json.dumps(LINES[0]) + "\n" + line + "\n", encoding="utf-8")
+    source.write_bytes(json.dumps(LINES[0]).encode() + b"\n" + line + b"\n")
     result = invoke(command, "--input", str(source), home=tmp_path)
     assert result.exit_code == 1
     assert words in result.stderr
+    assert [json.loads(row)["id"] for row in result.stdout.splitlines()] == ["a"]
 
 
 def test_one_text_is_shown_with_its_evidence(tmp_path: Path) -> None:
@@ -93,6 +100,8 @@ def test_one_text_is_shown_with_its_evidence(tmp_path: Path) -> None:
     assert "tension" in scored.output
     assert json.loads(invoke("score", text, "--json", home=tmp_path).output)["sentences"]
     assert invoke("score", home=tmp_path).exit_code == 2
+    assert "nothing in it can be read" in invoke("score", "😡", home=tmp_path).output
+    assert "\x1b" not in invoke("score", "warga\x1b[31m menyegel kantor", home=tmp_path).output
 
 
 def test_what_is_missing_is_said_with_the_remedy_and_a_non_zero_exit(tmp_path: Path) -> None:

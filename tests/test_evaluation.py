@@ -134,9 +134,19 @@ def test_the_page_shows_what_was_measured(few: Path, tmp_path: Path) -> None:
 
 
 def test_the_page_of_the_test_split_shows_the_floors(tmp_path: Path) -> None:
-    code, _ = run("evaluate", "--out", tmp_path / "out")
-    assert code == 0
+    folder = shutil.copytree(KECIL, tmp_path / "kecil")
+    for _ in range(2):
+        assert run("evaluate", folder, "--out", tmp_path / "out", "--card")[0] == 0
     assert "| test.auc_2 |" in (tmp_path / "out" / "evaluasi.md").read_text()
+    card, shipped = (folder / "README.md").read_text(), (KECIL / "README.md").read_text()
+    assert card.startswith(shipped.rstrip())  # all that stood there stands there, and the figures once
+    assert card.count("| test.auc_2 |") == card.count("texts, model") == 1
+
+
+def test_an_empty_file_of_labels_is_no_evaluation(tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").touch()
+    code, output = run("evaluate", KECIL, "--labels", tmp_path / "none.jsonl", "--out", tmp_path)
+    assert (code, "none.jsonl: no text in it" in output) == (1, True)
 
 
 def test_words_of_a_text_stay_words(tmp_path: Path) -> None:

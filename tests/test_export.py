@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.calibration import calibrate
-from analysis.classifier import Classifier
+from analysis.classifier import Classifier, Encoder
 from analysis.errors import ModelError
-from analysis.model_folder import MANIFEST, OUTPUTS
+from analysis.model_folder import MANIFEST, OUTPUTS, read_manifest, write_manifest
 from analysis.tension import tension
 from analysis.training_data import full_texts, targets, validation_split, write_labels
 from analysis.training_graph import draw
@@ -51,9 +53,11 @@ def test_both_precisions_say_what_torch_says(exported: Path) -> None:
     assert facts["int8"]["against_torch"]["tension_mean"] <= 0.02
     assert facts["int8"]["validation"]["auc_2"] > 0.95
     assert facts["int8"]["validation"]["calibration_error"] < 0.1
-    assert {"encoder.onnx", "tokenizer.json", "ngrams.npz", "README.md", MANIFEST} == {
+    standard = {"config.json", "tokenizer.json", "tokenizer_config.json"}
+    assert {"encoder.onnx", *standard, "ngrams.npz", "README.md", MANIFEST} == {
         path.name for path in (exported / "int8").iterdir()
     }
+    assert standard <= set(json.loads((exported / "int8" / MANIFEST).read_text())["files"])
     assert (exported / "int8" / "encoder.onnx").stat().st_size < (exported / "fp32" / "encoder.onnx").stat().st_size / 2
 
 
@@ -79,6 +83,35 @@ def test_the_scorer_reads_it(exported: Path) -> None:
     assert found[2] == found[3]
     assert scores.acts.argmax(axis=1)[:2].tolist() == [2, 1]
     assert scores.model_id == classifier.model_id != Classifier.load(exported / "fp32").model_id
+
+
+@needs_torch
+def test_transformers_opens_the_folder_without_torch(exported: Path) -> None:
+    code = """
+import sys
+sys.modules["torch"] = None
+from transformers import AutoConfig, AutoTokenizer
+folder = sys.argv[1]
+print(len(AutoConfig.from_pretrained(folder).id2label), AutoTokenizer.from_pretrained(folder)("kepung balai").input_ids)
+"""
+    run = [sys.executable, "-c", code, str(exported / "int8")]
+    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert said.split(" ", 1) == ["18", f"{Encoder(exported / 'int8', 32, 1).tokenize(['kepung balai'])[0]}\n"]
+
+
+@needs_torch
+def test_a_folder_with_a_vocabulary_alone_reads_the_same(exported: Path, tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+
+    folder = shutil.copytree(exported / "int8", tmp_path / "old")
+    (folder / "tokenizer.json").unlink()
+    known = Tokenizer.from_file(str(exported / "int8" / "tokenizer.json")).get_vocab()
+    (folder / "vocab.txt").write_text("\n".join(sorted(known, key=lambda word: known[word])) + "\n")
+    write_manifest(folder, read_manifest(folder))
+    texts = ["Warga kepung balai!", "ᥑᥒ warga", "", "bacok lawan " * 40]
+    one, other = (Classifier.load(each, threads=1) for each in (exported / "int8", folder))
+    np.testing.assert_array_equal(one.score(texts).levels, other.score(texts).levels)
+    assert one.model_id != other.model_id
 
 
 @needs_torch
@@ -122,6 +155,17 @@ def test_verify_finds_what_was_changed_and_what_scores_otherwise(exported: Path,
 
 
 @needs_torch
+def test_a_trained_folder_that_was_changed_is_not_exported(exported: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(exported, tmp_path / "changed")
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    for broken in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[:100]):
+        weights.write_bytes(broken)
+        with pytest.raises(ModelError, match=r"model\.safetensors is not what"):
+            export_model(folder, [])
+
+
+@needs_torch
 def test_a_folder_of_other_labels_or_none_is_refused(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is missing"):
         export_model(tmp_path, [])
@@ -138,8 +182,6 @@ def test_a_graph_of_another_width_is_refused(exported: Path, tmp_path: Path) -> 
     """Hashes hold, yet the encoder has three outputs: a folder made elsewhere."""
     import onnx
     from onnx import TensorProto, helper
-
-    from analysis.model_folder import read_manifest, write_manifest
 
     folder = shutil.copytree(exported / "fp32", tmp_path / "narrow")
     wanted = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["texts", 3])]

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.errors import ConfigError
+from analysis.training_data import Example, write_labels
 from pipelines import corrections, labels, retention
 from pipelines.config import Settings
 from pipelines.models import corrections as learnt
@@ -96,16 +97,35 @@ def test_what_was_purged_is_not_exported(exported: Path, settings: Settings, sto
         ('{"text": "a", "level": 0, "place": ["18.09.01.2001"]}', "line 1: place"),
         ('{"text": "a", "level": "x"}', "line 1"),
         ('{"text": "a", "themes": ["sepatu"], "mood": 1}', "line 1"),
+        ('{"text": "a", "themes": ["sepatu"]}', "line 1: themes"),
+        ('{"text": "a", "themes": "lain"}', "line 1: themes"),
+        ('{"text": "a", "level": 5}', "line 1: level 5 is not one of 0, 1, 2, 3, 4"),
+        ('{"text": "a", "level": "2"}', "line 1: level"),
+        ('{"text": "a", "level": true}', "line 1: level"),
+        ('{"text": "a", "act": "x"}', "line 1: act"),
+        ('{"text": 5}', "line 1: text"),
+        ("[1]", "line 1: no JSON object"),
+        ("\udcff", "not UTF-8"),
     ],
 )
 def test_a_label_that_cannot_be_read_names_its_line_and_nothing_comes_in(
     line: str, words: str, store: Store, tmp_path: Path
 ) -> None:
     path = tmp_path / "bad.jsonl"
-    path.write_text(line + "\n")
+    path.write_bytes(f"{line}\n".encode(errors="surrogateescape"))
     with pytest.raises(ConfigError, match=words):
         labels.import_labels(store, CONTOH, [path], LATER)
     assert store.rows("SELECT 1 FROM labels") == []
+
+
+def test_line_separators_within_a_text_are_no_new_line_and_an_empty_file_is_none(store: Store, tmp_path: Path) -> None:
+    path, empty = tmp_path / "odd.jsonl", tmp_path / "empty.jsonl"
+    write_labels(path, [Example("warga\u2028desa\x85ribut", level=2), Example("rukun", level=0)])
+    empty.touch()
+    assert labels.import_labels(store, CONTOH, [path, empty], LATER)["labels"] == 2
+    assert [row["text"] for row in store.rows("SELECT text FROM labels WHERE level = 2")] == [
+        "warga\u2028desa\x85ribut"
+    ]
 
 
 def test_the_commands_carry_a_correction_from_one_home_into_the_next_training(

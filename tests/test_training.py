@@ -144,6 +144,38 @@ def test_a_base_that_is_a_pickle_is_refused(base: Path, tmp_path: Path) -> None:
 
 
 @needs_torch
+def test_a_base_that_is_cut_off_or_has_no_words_is_refused(base: Path, tmp_path: Path) -> None:
+    half = shutil.copytree(base, tmp_path / "half")
+    (half / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes()[:9000])
+    with pytest.raises(ModelError, match="cannot be had"):
+        train_base(Plan(base=str(half)), [], None, tmp_path / "out", lambda *_: None)
+    dumb = shutil.copytree(base, tmp_path / "dumb")
+    (dumb / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match="tokenizer of 5 words"):
+        train_base(Plan(base=str(dumb)), [], None, tmp_path / "out", lambda *_: None)
+
+
+@needs_torch
+def test_a_base_of_the_form_in_which_indobert_is_published(base: Path, labels: Path, tmp_path: Path) -> None:
+    """vocab.txt and no tokenizer.json, labels of another task, more rows than words, weights of pretraining."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForPreTraining
+
+    known = AutoTokenizer.from_pretrained(base).get_vocab()
+    folder = tmp_path / "indobert"
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    BertForPreTraining(BertConfig(vocab_size=len(known) + 50, num_labels=5, **shape)).save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(sorted(known, key=lambda word: known[word])) + "\n")
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": true}')
+    out = tmp_path / "model"
+    train_base(Plan(base=str(folder), epochs=1, window=32), [labels], None, out, lambda *_: None)
+    text = "Warga KEPUNG balai, bacok lawan"
+    said = [AutoTokenizer.from_pretrained(each)(text)["input_ids"] for each in (base, out)]
+    assert said[0] == said[1]
+
+
+@needs_torch
 def test_a_hub_that_cannot_be_reached_names_the_folder_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     command = ["model", "train", "--base", "indobenchmark/indobert-base-p1", "--out", str(tmp_path / "out")]
