@@ -20,7 +20,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from crawlers.errors import CrawlError, DeclarationError, StateError
-from crawlers.sources import Source, load_sources
+from crawlers.sources import FRONTIER_VARIABLE, WEB, Source, load_sources
 
 _TALKERS = ("scrapy", "twisted", "trafilatura", "readability", "htmldate", "asyncio")
 _MARKS = {True: "ok  ", False: "FAIL", None: "-   "}
@@ -61,6 +61,7 @@ def _in_force(sources: tuple[Source, ...], enabled: str | None) -> tuple[Source,
 
 def _crawl(options: argparse.Namespace, sources: tuple[Source, ...]) -> int:
     from crawlers.crawl import crawl, write_summary
+    from crawlers.frontier import Frontier
     from crawlers.state import State
     from crawlers.visit import Run
 
@@ -68,7 +69,10 @@ def _crawl(options: argparse.Namespace, sources: tuple[Source, ...]) -> int:
     if unknown := sorted(set(only) - {source.id for source in sources}):
         return _say(f"--only: no source {', '.join(unknown)} in {options.sources}", 2)
     salt = os.environ.get(options.author_salt_env, "") if options.author_salt_env else ""
-    state = State(options.state)
+    address = os.environ.get(FRONTIER_VARIABLE, "")
+    frontier = Frontier(address, options.frontier) if address and options.frontier else None
+    is_shared = all(each.kind in WEB for each in sources if (each.id in only if only else each.enabled))
+    state = frontier if frontier and is_shared else State(options.state)
     try:
         run = Run(
             id=options.run_id,
@@ -79,9 +83,10 @@ def _crawl(options: argparse.Namespace, sources: tuple[Source, ...]) -> int:
             since=options.since,
             salt=salt.encode(),
         )
-        summary = crawl(sources, run, only, options.allow_host, options.contact)
+        summary = crawl(sources, run, only, options.allow_host, options.contact, frontier)
     finally:
-        state.close()
+        for each in {state, frontier or state}:
+            each.close()
     write_summary(options.summary, summary)
     return 0
 
@@ -128,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     crawl.add_argument("--only", default="", help="ids of the sources to visit, with commas")
     crawl.add_argument("--since", type=date.fromisoformat, help="backfill from this day (YYYY-MM-DD)")
     crawl.add_argument("--author-salt-env", default="", help="variable that keys the author hashes")
+    crawl.add_argument("--frontier", default="", help=f"name of what machines share where {FRONTIER_VARIABLE} is set")
     crawl.add_argument("--timezone", type=ZoneInfo, default=ZoneInfo("Asia/Jakarta"))
     check.add_argument("--json", action="store_true", help="report as JSON")
     return parser

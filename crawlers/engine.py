@@ -37,6 +37,7 @@ ENGINES: dict[str, type[SourceSpider]] = {
     "x": XSpider,
 }
 _SIDE_BY_SIDE = 8  # hosts
+_ASK_AGAIN = 1.0  # seconds, for a host that another machine reads
 
 
 class Process(AsyncCrawlerProcess):
@@ -54,12 +55,16 @@ class Process(AsyncCrawlerProcess):
         self._counts: dict[str, dict[str, Any]] = {}
         loop = asyncio.get_event_loop()
         task = loop.create_task(self._all(visits, engines))
-        self._active.add(task)  # joined and awaited like a crawl
-        task.add_done_callback(self._active.discard)
+        self._await(task)
         self.start()
         if task.done() and not task.cancelled() and (error := task.exception()):
             raise error
         return self._counts
+
+    def _await(self, task: asyncio.Task[None]) -> None:
+        """Have the process wait for a task, as for a crawl."""
+        self._active.add(task)
+        task.add_done_callback(self._active.discard)
 
     async def stop(self) -> None:
         """Let no further visit begin and end those under way."""
@@ -80,14 +85,28 @@ class Process(AsyncCrawlerProcess):
         self, visits: list[Visit], engines: dict[str, type[SourceSpider]], places: asyncio.Semaphore
     ) -> None:
         for visit in visits:
-            async with places:
-                if not self.stopping:
-                    await self._visit(visit, engines[visit.source.kind])
+            while not self.stopping and not await self._turn(visit, engines[visit.source.kind], places):
+                await asyncio.sleep(_ASK_AGAIN)
+
+    async def _turn(self, visit: Visit, engine: type[SourceSpider], places: asyncio.Semaphore) -> bool:
+        """Make a visit that is still to be made; return False where another machine reads its host."""
+        async with places:
+            with visit.run.state.lease(visit.source.host, lambda why: self._end(visit, why)) as is_ours:
+                if is_ours and not self.stopping and visit.is_due():
+                    visit.recover()
+                    await self._visit(visit, engine)
+                return is_ours
+
+    def _end(self, visit: Visit, why: str) -> None:
+        visit.fail(why)
+        for crawler in self.crawlers:
+            if isinstance(crawler.spider, SourceSpider) and crawler.spider.visit is visit:
+                self._await(asyncio.create_task(crawler.stop_async()))
 
     async def _visit(self, visit: Visit, engine: type[SourceSpider]) -> None:
         log.info("crawl event=visit source=%s kind=%s", visit.source.id, visit.source.kind)
         settings = Settings(self.settings.copy_to_dict())
-        settings.setdict(source_settings(visit.source))
+        settings.setdict(source_settings(visit.source) | visit.run.state.scrapy_settings())
         crawler = Crawler(engine, settings)
         self.crawlers.add(crawler)
         try:

@@ -24,7 +24,9 @@ LIMITS = {  # what is used at most where the declaration names no bound: YouTube
     "youtube": {"units": 10_000, "searches": 100},
     "x": {"posts": 1_000},
 }
-KINDS = ("feed", "sitemap", "wordpress", "listing", "files", *PLATFORMS)
+FRONTIER_VARIABLE = "SEJUK_SECRET_FRONTIER"  # address of the Redis in which machines share what they read of the web
+WEB = ("feed", "sitemap", "wordpress", "listing")
+KINDS = (*WEB, "files", *PLATFORMS)
 VOICES = ("press", "official", "public")
 FILE_COLUMNS = ("id", "text", "title", "published", "url", "author")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import logging
 import os
@@ -61,6 +62,7 @@ class SpoolWriter:
     def _open(self) -> BinaryIO:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115 (held open for the run)
+        fcntl.flock(self._file, fcntl.LOCK_EX)  # until it is closed, or whoever writes has died
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -89,6 +91,16 @@ class SpoolWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def is_growing(path: Path) -> bool:
+    """Tell whether a crawl still writes to a file."""
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def read_spool(path: Path) -> Iterator[RawDocument]:

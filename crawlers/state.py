@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from crawlers.errors import StateError
 
@@ -57,9 +58,16 @@ CREATE TABLE IF NOT EXISTS spooled (    -- spool files whose documents all stand
   PRIMARY KEY (source_id, name)
 ) WITHOUT ROWID;
 """
-_OPEN = ("failed", "wanted")
+OPEN = ("failed", "wanted")
 _FIRST_RETRY = timedelta(hours=1)
 _LAST_FAILURE = 6  # after so many failed visits an address counts as gone
+
+
+def after_failure(failures: int, now: datetime) -> tuple[str, datetime | None]:
+    """Return what an address is after so many failed visits, and when it is due again: in 1, 2, 4, … hours."""
+    if failures >= _LAST_FAILURE:
+        return "gone", None
+    return "failed", now + _FIRST_RETRY * 2 ** (failures - 1)
 
 
 class State:
@@ -67,6 +75,8 @@ class State:
 
     Raises: StateError where the file is not a state, cannot be written, or is held by another crawl.
     """
+
+    failures: tuple[type[Exception], ...] = (sqlite3.Error,)  # raised where it can be read or written no longer
 
     def __init__(self, path: Path) -> None:
         try:
@@ -93,6 +103,21 @@ class State:
         with suppress(OSError):
             os.close(self._lock)
 
+    # -- hosts, which only a frontier of many machines has to guard --------------------------------
+
+    def scrapy_settings(self) -> dict[str, Any]:
+        """Return the settings of Scrapy's by which its queue lies where the state lies."""
+        return {}
+
+    @contextmanager
+    def lease(self, host: str, lost: Callable[[str], None]) -> Iterator[bool]:
+        """Yield whether this crawler may read a host now; `lost` is called with the reason when it no longer may."""
+        yield True
+
+    def is_done(self, source_id: str, since: datetime) -> bool:
+        """Tell whether another machine's visit came to its end since a time."""
+        return False
+
     # -- addresses ------------------------------------------------------------------------------
 
     def wants(self, source_id: str, url: str, version: str | None, now: datetime, backfill: bool) -> bool:
@@ -103,7 +128,7 @@ class State:
         if row is None:
             return True
         status, known_version, retry_at = row
-        if status in _OPEN:
+        if status in OPEN:
             return bool(retry_at <= now.isoformat())
         if status == "skipped":
             return backfill
@@ -112,7 +137,7 @@ class State:
     def awaits_retry(self, source_id: str, url: str) -> bool:
         """Tell whether an address failed, or was never answered, and is to be asked for again."""
         row = self._db.execute("SELECT status FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()
-        return row is not None and row[0] in _OPEN
+        return row is not None and row[0] in OPEN
 
     def same(self, source_id: str, url: str, content_hash: str) -> bool:
         """Tell whether this very content of the address was spooled already."""
@@ -139,13 +164,12 @@ class State:
         """Record a failure; the address is due again after 1, 2, 4, … hours, and gone after six."""
         row = self._db.execute("SELECT failures FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()
         failures = (row[0] if row else 0) + 1
-        is_last = failures >= _LAST_FAILURE
-        retry_at = None if is_last else (now + _FIRST_RETRY * 2 ** (failures - 1)).isoformat()
+        status, due = after_failure(failures, now)
         self._db.execute(
             "INSERT INTO urls (source_id, url, status, failures, retry_at) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET status = excluded.status, failures = excluded.failures,"
             " retry_at = excluded.retry_at",
-            (source_id, url, "gone" if is_last else "failed", failures, retry_at),
+            (source_id, url, status, failures, due.isoformat() if due else None),
         )
 
     def known_addresses(self, prefix: str) -> set[str]:

@@ -31,7 +31,7 @@ class Run:
     local: tzinfo
     since: date | None = None
     salt: bytes = b""
-    lease: timedelta = timedelta(0)  # for which a wanted address is left to whoever took it on
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def now(self) -> datetime:
         """Return the time in UTC."""
@@ -62,6 +62,7 @@ class Visit:
     cursor: str | None = None
     unsettled: int = 0
     finished: bool = False
+    elsewhere: bool = False  # another machine made it meanwhile
     _wanted: int = 0
     _validators: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     _listed: set[str] = field(default_factory=set)
@@ -79,6 +80,14 @@ class Visit:
     def is_full(self) -> bool:
         """Tell whether the bound of one visit is reached."""
         return self._wanted >= self.source.max_items
+
+    def is_due(self) -> bool:
+        """Tell whether the source may be visited now; report why not, unless another machine just did."""
+        paused = self.run.state.paused_until(self.source.id)
+        self.elsewhere = self.run.state.is_done(self.source.id, self.run.started)
+        if paused and paused > self.run.now():
+            self.fail(f"left alone until {paused.isoformat(timespec='minutes')}, as its host asked")
+        return not self.errors and not self.elsewhere
 
     def recover(self) -> None:
         """Take over what a killed run spooled and could not record."""
@@ -114,8 +123,8 @@ class Visit:
 
     def expect(self, entries: Sequence[Entry]) -> None:
         """Note pages that are about to be asked for: whatever ends this visit, a later one asks again."""
-        due = self.run.now() + self.run.lease
-        self.run.state.want(self.source.id, ((entry.url, entry.version) for entry in entries), due)
+        pages = ((entry.url, entry.version) for entry in entries)
+        self.run.state.want(self.source.id, pages, self.run.now())
 
     def owed(self) -> list[Entry]:
         """Return the pages that an earlier visit wanted and did not get, and that no listing names any more."""

@@ -15,8 +15,9 @@ from typing import Any
 
 from analysis.errors import ConfigError, MonitorError, StorageError
 from crawlers.errors import DeclarationError
-from crawlers.sources import Source, load_sources
+from crawlers.sources import WEB, Source, load_sources
 from pipelines.config import PROJECT, Settings
+from pipelines.scrapyd import hand_out
 from pipelines.store import Row, Store
 
 log = logging.getLogger(__name__)
@@ -59,18 +60,21 @@ def collect(
     if unknown:
         raise ConfigError("sources", f"no source {', '.join(sorted(unknown))} in {settings.sources_file}")
     _make_folder(settings.home)
-    summary_file = settings.home / f"crawl-{run_id}.json"
-    enabled = [source.id for source in sources if source.enabled]
-    command = crawl_command(settings, summary_file, run_id, enabled, only, since)
-    _run_crawler(command, _environment(settings), settings.crawl.timeout_minutes, on_line)
-    summary = _read_summary(summary_file)
-    rows = [_fetch_row(entry, summary, settings) for entry in summary["sources"]]
-    store.save_fetches((source_row(source) for source in sources), rows)
-    summary_file.unlink()
-    for row in rows:
-        if not row["ok"]:
-            log.warning("source id=%s failed errors=%s", row["source_id"], row["errors"])
+    chosen = [source for source in sources if (source.id in only if only else source.enabled)]
+    handed: list[Source] = []
+    if settings.crawl.scrapyd:
+        handed = [source for source in chosen if source.enabled and source.kind in WEB]
+        hand_out(settings.crawl.scrapyd, handed, run_id, since)
+    here = [source.id for source in chosen if source not in handed]
+    if here or not handed:
+        enabled = [source.id for source in sources if source.enabled]
+        command = crawl_command(settings, summary_file(settings, run_id), run_id, enabled, here, since)
+        _run_crawler(command, crawl_environment(settings), settings.crawl.timeout_minutes, on_line)
+        if not summary_file(settings, run_id).is_file():
+            raise MonitorError(f"the crawler left no summary at {summary_file(settings, run_id)}")
+    rows = [row for file in settings.home.glob("crawl-*.json") for row in _take_in(file, settings, store, sources)]
     return {
+        "handed": len(handed),
         "sources": len(rows),
         "failed": sum(not row["ok"] for row in rows),
         "requests": sum(row["requests"] for row in rows),
@@ -100,7 +104,7 @@ def crawl_command(
     command += ["--sources", str(settings.sources_file), "--state", str(settings.crawl_state)]
     command += ["--spool", str(settings.spool), "--summary", str(summary)]
     command += ["--timezone", str(settings.timezone), "--author-salt-env", SALT_VARIABLE]
-    command += ["--enabled", ",".join(enabled)]
+    command += ["--enabled", ",".join(enabled), "--frontier", settings.region.name]
     if settings.crawl.contact:
         command += ["--contact", settings.crawl.contact]
     if only:
@@ -154,7 +158,8 @@ def author_salt(settings: Settings) -> str:
     return file.read_bytes().hex()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def crawl_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of a crawl: what is set, and the key of the author hashes."""
     return os.environ | {SALT_VARIABLE: author_salt(settings)}
 
 
@@ -165,12 +170,24 @@ def _make_folder(folder: Path) -> None:
         raise StorageError(f"cannot make {folder}: {error.strerror}; choose another `home`") from error
 
 
-def _read_summary(file: Path) -> dict[str, Any]:
+def summary_file(settings: Settings, run_id: str) -> Path:
+    """Return where a crawl, on whatever machine, leaves its summary."""
+    return settings.home / f"crawl-{run_id}.json"
+
+
+def _take_in(file: Path, settings: Settings, store: Store, sources: Sequence[Source]) -> list[Row]:
+    """Store what a crawl tells of its sources, and remove its summary; return the rows."""
     try:
-        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise MonitorError(f"the crawler left no summary at {file}: {error}") from error
-    return summary
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        rows = [_fetch_row(entry, summary, settings) for entry in summary["sources"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise MonitorError(f"the summary {file} cannot be read: {error}; remove it") from error
+    store.save_fetches((source_row(source) for source in sources), rows)
+    file.unlink()
+    for row in rows:
+        if not row["ok"]:
+            log.warning("source id=%s failed errors=%s", row["source_id"], row["errors"])
+    return rows
 
 
 def source_row(source: Source) -> Row:

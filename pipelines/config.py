@@ -29,6 +29,7 @@ class CrawlSettings:
     slowest_minutes: int = 360  # of one that is silent, broken or blocked
     timeout_minutes: int = 45  # of one crawl run; what is fetched until then is kept
     allow_hosts: tuple[str, ...] = ()  # host:port on loopback or a private network that may be visited
+    scrapyd: tuple[str, ...] = ()  # http://NAME:PASSWORD@HOST:6800 of the machines that visit the web sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +271,8 @@ def _check(settings: Settings) -> None:
             raise ConfigError(f"crawl.{name}", "must be at least 5, out of courtesy to the sources")
     if not 5 <= settings.crawl.slowest_minutes <= 720:
         raise ConfigError("crawl.slowest_minutes", "must lie between 5 and 720, so that silence is told in a day")
+    if not all(each.startswith(("http://", "https://")) for each in settings.crawl.scrapyd):
+        raise ConfigError("crawl.scrapyd", "needs addresses such as http://node1:6800")
     for key, value in (
         ("crawl.timeout_minutes", settings.crawl.timeout_minutes),
         ("retention.raw_days", settings.retention.raw_days),

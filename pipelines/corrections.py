@@ -17,7 +17,7 @@ from analysis.gazetteer import Gazetteer
 from analysis.records import LEVELS
 from analysis.text import canonical_url, document_id
 from crawlers.privacy import address_of_link
-from crawlers.spool import SpoolWriter, read_spool
+from crawlers.spool import SpoolWriter, is_growing, read_spool
 from pipelines import evidence
 from pipelines.audit import record
 from pipelines.collect import author_salt
@@ -248,9 +248,12 @@ def _remove(store: Store, found: Row, who: str, reason: str, now: datetime) -> s
 
 
 def clear_spool(settings: Settings, urls: Collection[str]) -> None:
-    """Leave documents out of the spool files, each replaced whole. Args: urls: canonical."""
+    """Leave documents out of the spool files, each replaced whole; one that grows is left to `take_in`.
+
+    Args: urls: canonical.
+    """
     for path in settings.spool.glob("*/*.jsonl.gz"):
-        every = list(read_spool(path))
+        every = [] if is_growing(path) else list(read_spool(path))
         kept = [document for document in every if canonical_url(document.url) not in urls]
         if len(kept) < len(every):
             moment, part = path.stat().st_mtime, path.with_suffix(".part")

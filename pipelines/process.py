@@ -21,7 +21,7 @@ from analysis.records import Document, Rejected, Voice
 from analysis.stories import fingerprints
 from analysis.text import canonical_url, clean_text, content_hash, document_id, known_date, language, words
 from crawlers.items import RawDocument
-from crawlers.spool import read_spool
+from crawlers.spool import is_growing, read_spool
 from pipelines import clarifications, corrections
 from pipelines.batches import gazetteer_id, locate_batch, score_batch, score_elsewhere
 from pipelines.cluster import Spread, here, spread_over
@@ -79,23 +79,26 @@ def take_in(
     now: datetime,
     progress: Progress = lambda stage, done: None,
 ) -> dict[str, int]:
-    """Read the spool files that were not taken in yet; each file is marked once it is stored whole."""
+    """Read the spool files that are written whole and not taken in yet; each is marked once it is stored whole."""
     counts = {"documents": 0, "changed": 0, "rejected": 0, "withdrawn": 0}
     withdrawn: set[str] = set()
     done = store.taken_in()
     grouping: Grouping | None = None
     for path in sorted(settings.spool.glob("*/*.jsonl.gz")):
         name = str(path.relative_to(settings.spool))
-        if name in done:
+        if name in done or is_growing(path):
             continue
         taken = rejected = 0
         grouping = grouping or Grouping(store, settings.region)
         for chunk in _chunks(read_spool(path), CHUNK):
             gone = {raw.url for raw in chunk if raw.withdrawn}
             counts["withdrawn"] += corrections.withdraw(store, sorted(gone), now)
-            withdrawn |= gone
             chunk = [raw for raw in chunk if raw.url not in gone]
-            new, changed, refused = _store_chunk(store, grouping, chunk, voices, settings.timezone, run_id, now)
+            removed = corrections.taken_down(store, [document_id(raw.url) for raw in chunk])
+            withdrawn |= gone | {raw.url for raw in chunk if document_id(raw.url) in removed}
+            new, changed, refused = _store_chunk(
+                store, grouping, chunk, removed, voices, settings.timezone, run_id, now
+            )
             taken, rejected = taken + new + changed, rejected + refused
             counts["documents"] += new
             counts["changed"] += changed
@@ -136,13 +139,16 @@ def _store_chunk(
     store: Store,
     grouping: Grouping,
     chunk: list[RawDocument],
+    removed: set[str],
     voices: Mapping[str, Voice],
     zone: ZoneInfo,
     run_id: str,
     now: datetime,
 ) -> tuple[int, int, int]:
-    """Clean, group and store a chunk in one transaction; return how many were new, changed, refused."""
-    removed = corrections.taken_down(store, [document_id(raw.url) for raw in chunk])
+    """Clean, group and store a chunk in one transaction; return how many were new, changed, refused.
+
+    Args: removed: ids of documents that were taken down.
+    """
     latest: dict[str, Document] = {}
     rejects: list[Row] = []
     for raw in chunk:

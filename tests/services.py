@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,20 @@ def redis(folder: Path) -> Iterator[str]:
     with running(command) as process:
         wait_for(port, process)
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def scrapyd(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the address of a Scrapyd that runs this project's jobs."""
+    port = free_port()
+    lines = ["[scrapyd]", f"http_port = {port}", "username = sejuk", "password = r@hasia", "poll_interval = 0.5"]
+    lines += ["max_proc = 2", "runner = pipelines.crawl_job", "[settings]", "sejuk = crawlers.settings"]
+    folder.mkdir()
+    (folder / "scrapyd.conf").write_text("\n".join(lines), encoding="utf-8")
+    seen = {**os.environ, "PYTHONPATH": str(PROJECT), **environment}
+    with running([sys.executable, "-m", "scrapyd"], cwd=folder, env=seen) as process:
+        wait_for(port, process)
+        yield f"http://sejuk:r%40hasia@127.0.0.1:{port}"
 
 
 @contextmanager

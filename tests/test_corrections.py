@@ -14,13 +14,14 @@ from click.testing import CliRunner
 from analysis.gazetteer import Gazetteer
 from analysis.text import document_id
 from crawlers.privacy import post_address
+from crawlers.spool import SpoolWriter, read_spool, spool_path
 from pipelines import corrections, history
 from pipelines.collect import author_salt
 from pipelines.config import PROJECT, Settings, load_settings
 from pipelines.corrections import CorrectionRefused
 from pipelines.monitor import recorded_run
 from pipelines.place_evidence import read_place
-from pipelines.process import process
+from pipelines.process import process, take_in
 from pipelines.store import Store
 from pipelines.tables import build_tables
 from run_monitor import cli
@@ -183,3 +184,20 @@ def test_a_post_is_taken_down_by_its_public_link_though_that_is_not_stored(setti
     assert store.documents_known([document_id(address)])
     corrections.take_down(settings, store, link, "permintaan penulis", "Sari", LATER)
     assert not store.documents_known([document_id(address)])
+
+
+def test_a_file_that_a_crawl_still_writes_is_left_until_it_is_whole(settings: Settings, store: Store) -> None:
+    url = "https://kabar.invalid/1"
+    with SpoolWriter(spool_path(settings.spool, "kabar", NOW.date(), "r2")) as writer:
+        writer.write(raw("kabar", 1, CLASH + " Kabar terbaru menyusul.", 1))
+        writer.write(raw("kabar", 4, FEAST + " Panen raya di sawah selatan selesai pekan ini.", 1))
+        assert take_in(settings, store, VOICES, "r2", LATER)["documents"] == 0
+        corrections.take_down(settings, store, url, "ralat", "Sari", LATER)
+        assert url in _spooled(settings)
+    assert take_in(settings, store, VOICES, "r3", LATER)["documents"] == 1
+    assert "https://kabar.invalid/4" in _spooled(settings)
+    assert url not in _spooled(settings)
+
+
+def _spooled(settings: Settings) -> set[str]:
+    return {document.url for path in settings.spool.glob("*/*.jsonl.gz") for document in read_spool(path)}
