@@ -94,13 +94,13 @@ class SpoolWriter:
 
 
 def is_growing(path: Path) -> bool:
-    """Tell whether a crawl still writes to a file."""
+    """Tell whether a crawl still writes to a file; one that holds nothing may not be locked yet."""
     with open(path, "rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
-    return False
+        return os.fstat(file.fileno()).st_size == 0
 
 
 def read_spool(path: Path) -> Iterator[RawDocument]:

@@ -146,7 +146,7 @@ class Visit:
             self.run.state.skip(self.source.id, [entry.url for entry in entries])
         else:
             self.unsettled += len(entries)
-            self.expect([entry for entry in entries if not entry.text])
+            self.expect([entry for entry in entries if not entry.text or self.source.kind == "feed"])
 
     def _too_old(self, entry: Entry) -> bool:
         if self.run.since is None or entry.published is None:

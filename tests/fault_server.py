@@ -36,10 +36,11 @@ Route = Answer | Raw | Callable[[str], Answer | Raw]
 
 
 class Site:
-    """A site of routes; what has none is 404. With `tls` it speaks HTTPS."""
+    """A site of routes; what has none is answered by `otherwise`. With `tls` it speaks HTTPS."""
 
     def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0), tls: ssl.SSLContext | None = None) -> None:
         self.routes: dict[str, Route] = {}
+        self.otherwise: Route = Answer(b"tidak ada", 404)
         self.requests: list[tuple[str, dict[str, str]]] = []
         site = self
 
@@ -49,7 +50,7 @@ class Site:
             def do_GET(self) -> None:
                 site.requests.append((self.path, dict(self.headers.items())))
                 route = site.routes.get(self.path) or site.routes.get(self.path.partition("?")[0])
-                route = route or Answer(b"tidak ada", 404)
+                route = route or site.otherwise
                 answer = route(self.path) if callable(route) else route
                 if isinstance(answer, Raw):
                     self.close_connection = True

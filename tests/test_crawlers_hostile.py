@@ -162,18 +162,22 @@ def _certificate(folder: Path) -> ssl.SSLContext:
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     folder = tmp_path_factory.mktemp("hostile")
-    with Site() as site, Site() as sound, Site() as slow, Site() as mute, Site(tls=_certificate(folder)) as secret:
+    with (
+        Site() as site, Site() as sound, Site() as slow, Site() as viscous, Site() as mute,
+        Site(tls=_certificate(folder)) as secret,
+    ):  # fmt: skip
         declared = [*_bombs(site), *_broken(site), *_endless(site), *_walls(site)]
         declared += [_page(sound, "sehat", article(1), count=SOUND)]
         sound.routes |= {f"/sehat/{number}": article(number) for number in range(SOUND)}
         slow.routes["/tetes"] = drip(lambda: time.sleep(0.05))
         declared += [{"id": "tetes", "kind": "feed", "address": f"{slow.url}/tetes", "max_minutes": 0.3}]
+        declared += [_page(viscous, "tetes-berita", drip(lambda: time.sleep(0.05))) | {"max_minutes": 0.5}]
         mute.routes["/robots.txt"] = cut(Answer(b"User-agent: *\nDisallow: /"), 60, reset=True)
         declared += [_page(mute, "robots-putus", article(2))]
         secret.routes |= {"/rahasia": feed(secret, ["/rahasia/0"]), "/rahasia/0": article(1)}
         declared += [{"id": "rahasia", "kind": "feed", "address": f"{secret.url}/rahasia"}]
         declared += [{"id": "bukan-tls", "kind": "feed", "address": f"{sound.url.replace('http', 'https')}/x"}]
-        crawl = Crawl(folder, [each.host for each in (site, sound, slow, mute, secret)])
+        crawl = Crawl(folder, [each.host for each in (site, sound, slow, viscous, mute, secret)])
         crawl.declare(*declared)
         started = time.monotonic()
         summary, megabytes = crawl.measured("satu")
@@ -201,6 +205,7 @@ def test_no_fault_of_ours_is_among_the_errors(outcome: Outcome) -> None:
         ("bom-br", {"too_large": 1}),
         ("bom-zstd", {"too_large": 1}),
         ("bom-br-gzip", {"too_large": 1}),
+        ("tetes-berita", {"timeout": 1}),
         ("separuh", {"cut_short": 1}),
         ("tanpa-panjang", {"cut_short": 1}),
         ("panjang-kurang", {"too_short": 1}),

@@ -21,7 +21,6 @@ from crawlers.visit import Visit
 
 Output = Iterator[Request | Entry | Reached | Withdrawn]
 Reader = Callable[..., Iterable[Request | Entry | Reached | Withdrawn]]
-_GONE = (404, 410)
 _PAUSE = 3600.0  # seconds of quiet where a host answers 429 and does not say how long
 _WALL = re.compile(r"consent|cookie|captcha|challenge|login|masuk", re.IGNORECASE)
 _MOST_BROKEN = 5  # articles in a row that the host fails to give, before it is left alone for this run
@@ -36,7 +35,7 @@ class SourceSpider(Spider):
         super().__init__(name=visit.source.id)
         self.visit = visit
         self._in_a_row = 0  # articles in a row
-        self._has_asked_again = False
+        self._was_answered = self._has_asked_again = False
 
     @classmethod
     def from_crawler(cls, crawler: Any, *args: Any, **kwargs: Any) -> SourceSpider:
@@ -55,7 +54,7 @@ class SourceSpider(Spider):
 
     def _idle(self) -> None:
         """Ask for what earlier visits owe, once this one's listings are read and were no reason to stop."""
-        if self._has_asked_again or self.visit.errors:
+        if self._has_asked_again or not self._was_answered:
             return
         self._has_asked_again = True
         if owed := self.visit.owed():
@@ -98,6 +97,7 @@ class SourceSpider(Spider):
     def _listed(self, response: Response, read: str, passed: dict[str, Any]) -> Output:
         asked = _asked(response.request)
         if response.status == 304:
+            self._was_answered = True
             self.visit.unchanged += 1
             return
         if response.status != 200:
@@ -109,6 +109,7 @@ class SourceSpider(Spider):
             self.visit.offer_validators(asked, *(each.decode("latin-1") if each else None for each in (etag, modified)))
         try:
             yield from getattr(self, read)(response, page_text(response), **passed)
+            self._was_answered = True
         except ListingError as error:
             self.visit.fail(f"{asked}: {error}")
 
@@ -125,7 +126,7 @@ class SourceSpider(Spider):
     def take(self, entries: tuple[Entry, ...]) -> Output:
         """Yield the entries that are wanted and carry their text, and requests for the others' pages."""
         chosen = self.visit.choose(entries)
-        self.visit.expect([entry for entry in chosen if not entry.text])
+        self.visit.expect(chosen)
         for entry in chosen:
             if entry.text:
                 yield from self.offer(entry)
@@ -159,7 +160,8 @@ class SourceSpider(Spider):
             self._refused(response, entry)
             return
         page = page_text(response)
-        if "partial" in response.flags and "<html" in page and "</html" not in page:
+        is_cut = "<html" in page and "</html" not in page
+        if "partial" in response.flags and is_cut:
             self._broke(entry, "cut_short")
             return
         self._in_a_row = 0
@@ -167,7 +169,7 @@ class SourceSpider(Spider):
             self.visit.reject(entry, "not_text", lasting=not _kind(response).startswith("text/"))
             return
         if urlsplit(response.url).path in ("", "/") and urlsplit(entry.url).path not in ("", "/"):
-            self.visit.reject(entry, "redirected_home", gone=True)
+            self.visit.reject(entry, "redirected_home", lasting=False)  # sites under repair do so, too
             return
         if response.url != entry.url and _WALL.search(urlsplit(response.url).path) and not _WALL.search(entry.url):
             self.visit.reject(entry, "wall", lasting=False)
@@ -176,7 +178,8 @@ class SourceSpider(Spider):
         chosen = Selectors(source.title, source.body, source.date)
         found = extract(page, response.url, run.now(), run.local, source.name, chosen)
         if found.reason:
-            self.visit.reject(entry, found.reason, lasting=found.reason not in ("error_page", "wall"))
+            is_itself = response.url == entry.url and not is_cut  # else what came may be a door, or half of it
+            self.visit.reject(entry, found.reason, lasting=is_itself and found.reason not in ("error_page", "wall"))
             return
         entry = replace(entry, title=found.title or entry.title, text=found.text)
         if entry.published is None:
@@ -187,9 +190,9 @@ class SourceSpider(Spider):
         yield entry
 
     def _refused(self, response: Response, entry: Entry) -> None:
-        if response.status in _GONE:
+        if response.status in (404, 410):  # only 410 says that it is for good; a list may name a page too early
             self._in_a_row = 0
-            self.visit.reject(entry, "gone", gone=True)
+            self.visit.reject(entry, "gone", lasting=response.status == 410, gone=True)
             return
         if response.status == 429:
             self._pause_if_asked(response)
