@@ -12,11 +12,12 @@ help: ## show this list
 $(VENV)/.pip: ## a virtual environment with a current pip
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sejuk needs Python 3.11 or newer; set PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --upgrade pip
+	$(PIP) install --quiet --no-compile --upgrade pip
 	@touch $@
 
 $(VENV)/.runtime: $(VENV)/.pip requirements/runtime.txt
 	$(PIP) install --quiet --no-compile --require-hashes --only-binary :all: -r requirements/runtime.txt
+	@find $(VENV)/lib -type d \( -path '*/pandas/tests' -o -path '*/scipy/*/tests' \) -prune -exec rm -r {} +  # 36 MB
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.runtime requirements/test.txt

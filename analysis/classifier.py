@@ -23,7 +23,7 @@ from analysis.sentences import condense, joined, spans
 from analysis.tension import cumulative_to_levels, tension
 
 DEFAULT = Path(__file__).parent.parent / "data" / "models" / "kecil"
-TOKEN_BUDGET = 4096  # padded tokens of one encoder batch: bounds memory, and fills the matrix units
+TOKEN_BUDGET = 512  # padded tokens of one encoder batch: what stays in the cache; benchmarks/README.md
 CHUNK = 512  # texts read, normalised and scored at once
 RECENT = 50_000  # texts whose outputs are kept in memory, 72 bytes each and their key
 LONG = 130  # words from which a text is condensed to title, lead and its most contentious sentences
@@ -139,7 +139,7 @@ def _tokenizer(folder: Path, window: int) -> Callable[[Sequence[str]], list[list
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Yield indices in order of length, as many as fit the token budget once padded.
 
-    >>> list(_batches([2000, 3, 2000, 3000]))
+    >>> list(_batches([250, 3, 250, 400]))
     [[1], [0, 2], [3]]
     """
     batch: list[int] = []
