@@ -103,8 +103,20 @@ class Frontier(State):
             "SCHEDULER_DUPEFILTER_KEY": f"{self._keys}:asked:%(spider)s",
         }
 
+    def positions(self, source_id: str, prefix: str) -> dict[str, str]:
+        """As in State."""
+        kept: dict[str, str] = self._redis.hgetall(self._key("reached", source_id))
+        return {name: value for name, value in kept.items() if name.startswith(prefix)}
+
+    def keep_position(self, source_id: str, name: str, value: str, now: datetime) -> None:
+        """As in State."""
+        if value:
+            self._redis.hset(self._key("reached", source_id), name, value)
+        else:
+            self._redis.hdel(self._key("reached", source_id), name)
+
     def expire_positions(self, before: datetime) -> None:
-        """Do nothing: positions are kept of platforms alone."""
+        """Do nothing: what platforms call their posts is kept of platforms alone."""
 
     # -- hosts -----------------------------------------------------------------------------------
 
@@ -164,6 +176,10 @@ class Frontier(State):
         if row["status"] == "skipped":
             return backfill
         return version is not None and version != row["version"]
+
+    def knows(self, source_id: str, url: str) -> bool:
+        """As in State."""
+        return bool(self._row(source_id, url))
 
     def awaits_retry(self, source_id: str, url: str) -> bool:
         """As in State."""

@@ -134,6 +134,11 @@ class State:
             return backfill
         return version is not None and version != known_version
 
+    def knows(self, source_id: str, url: str) -> bool:
+        """Tell whether an address was ever listed."""
+        found = self._db.execute("SELECT 1 FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()
+        return found is not None
+
     def awaits_retry(self, source_id: str, url: str) -> bool:
         """Tell whether an address failed, or was never answered, and is to be asked for again."""
         row = self._db.execute("SELECT status FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()

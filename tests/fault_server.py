@@ -167,3 +167,18 @@ def feed(site: Site, paths: list[str], extra: str = "") -> Answer:
     )
     body = f'<?xml version="1.0" encoding="UTF-8"?><rss version="2.0"><channel><title>U</title>{items}</channel></rss>'
     return Answer(body.encode(), type="application/rss+xml", conditional=True)
+
+
+def paged(site: Site, newest: int, broken: int = 0) -> None:
+    """Serve a list of articles from the newest down to 0, two a page; page `broken` answers 500."""
+
+    def page(path: str) -> Answer:
+        number = int(path.rpartition("=")[2]) if "=" in path else 1
+        if number == broken:
+            return Answer(status=500)
+        shown = [each for each in range(newest - 2 * number + 2, newest - 2 * number, -1) if each >= 0]
+        links = "".join(f"<h2><a href='/berita/{each}'>Berita {each}</a></h2>" for each in shown)
+        return Answer(f"<html><body>{links}<a class=n href='/indeks?hal={number + 1}'>Lama</a></body></html>".encode())
+
+    site.routes["/indeks"] = page
+    site.routes |= {f"/berita/{number}": article(number) for number in range(newest + 1)}

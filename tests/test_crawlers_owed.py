@@ -19,7 +19,7 @@ from pipelines.config import PROJECT, load_settings
 from pipelines.process import take_in
 from pipelines.store import Store
 from tests.crawling import Crawl
-from tests.fault_server import Answer, Raw, Site, article, cut, feed, paragraphs
+from tests.fault_server import Answer, Raw, Site, article, cut, feed, paged, paragraphs
 
 NOW = datetime(2025, 5, 26, tzinfo=UTC)
 
@@ -121,31 +121,16 @@ def test_whole_texts_of_a_feed_that_were_listed_and_not_kept_are_had_from_their_
 # -- pages of a list that went on --------------------------------------------------------------------
 
 
-def _pages(site: Site, newest: int, broken: int = 0) -> None:
-    """Serve a list of articles from the newest down to 0, two a page; page `broken` answers 500."""
-
-    def page(path: str) -> Answer:
-        number = int(path.rpartition("=")[2]) if "=" in path else 1
-        if number == broken:
-            return Answer(status=500)
-        shown = [each for each in range(newest - 2 * number + 2, newest - 2 * number, -1) if each >= 0]
-        links = "".join(f"<h2><a href='/berita/{each}'>Berita {each}</a></h2>" for each in shown)
-        return Answer(f"<html><body>{links}<a class=n href='/indeks?hal={number + 1}'>Lama</a></body></html>".encode())
-
-    site.routes["/indeks"] = page
-    site.routes |= {f"/berita/{number}": article(number) for number in range(newest + 1)}
-
-
 def _asked_pages(site: Site) -> list[int]:
     found = (re.fullmatch(r"/indeks(?:\?hal=(\d+))?", path) for path, _ in site.requests)
     return [int(each[1] or 1) for each in found if each]
 
 
 def test_a_list_is_read_as_far_as_it_holds_something_new(site: Site, tmp_path: Path) -> None:
-    _pages(site, 5)
+    paged(site, 5)
     crawl = _declared(site, tmp_path, "listing", "/indeks", link="h2 a", next="a.n")
     assert crawl.run("satu")["portal"]["items"] == 6
-    _pages(site, 20)  # nobody looked for long
+    paged(site, 20)  # nobody looked for long
     site.requests.clear()
     assert crawl.run("dua")["portal"]["items"] == 15
     assert _asked_pages(site) == [1, 2, 3, 4, 5, 6, 7, 8, 9]  # the ninth holds what is known
@@ -155,17 +140,31 @@ def test_a_list_is_read_as_far_as_it_holds_something_new(site: Site, tmp_path: P
 
 
 def test_a_visit_that_was_stopped_among_the_pages_is_made_up_for(site: Site, tmp_path: Path) -> None:
-    _pages(site, 5)
+    paged(site, 5)
     crawl = _declared(site, tmp_path, "listing", "/indeks", link="h2 a", next="a.n")
     crawl.run("satu")
-    _pages(site, 20, broken=6)
+    paged(site, 20, broken=6)
     assert crawl.run("dua")["portal"]["items"] == 10
-    _pages(site, 20)
+    paged(site, 20)
     assert crawl.run("tiga")["portal"]["items"] == 5  # though the first five pages hold nothing new
     assert crawl.addresses() == Counter(f"{site.url}/berita/{number}" for number in range(21))
     site.requests.clear()
     crawl.run("empat")
     assert _asked_pages(site) == [1, 2, 3]
+
+
+def test_a_feed_that_turned_over_between_two_visits_is_told(site: Site, tmp_path: Path) -> None:
+    site.routes |= {f"/berita/{number}": article(number) for number in range(9)}
+    crawl = _declared(site, tmp_path)
+
+    def visit(run_id: str, *numbers: int) -> dict[str, int]:
+        site.routes["/feed"] = feed(site, [f"/berita/{number}" for number in numbers])
+        found: dict[str, int] = crawl.run(run_id)["portal"]["rejected"]
+        return found
+
+    assert visit("satu", 2, 1, 0) == {}
+    assert visit("dua", 4, 3, 2) == {}
+    assert visit("tiga", 8, 7, 6) == {"gap": 1}  # the fifth was never seen
 
 
 # -- a crawl that outlives its monitor ---------------------------------------------------------------

@@ -22,7 +22,7 @@ from pipelines.scrapyd import hand_out
 from pipelines.store import Store
 from tests import services
 from tests.crawling import Crawl
-from tests.fault_server import Answer, Site, article, feed
+from tests.fault_server import Answer, Site, article, feed, paged
 
 services.need("redis-server")
 
@@ -198,3 +198,20 @@ def test_visits_are_handed_to_scrapyd_and_come_back(
 
 def _logs(folder: Path) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("scrapyd/logs/sejuk/*/*.log"))
+
+
+def test_a_list_that_went_on_is_caught_up_with(address: str, tmp_path: Path) -> None:
+    with Site() as site:
+        paged(site, 5)
+        crawl = Crawl(tmp_path, [site.host], {"SEJUK_SECRET_FRONTIER": address})
+        source = {"id": "daftar", "kind": "listing", "address": f"{site.url}/indeks", "link": "h2 a", "next": "a.n"}
+        crawl.declare(source, {"id": "umpan", "kind": "feed", "address": f"{site.url}/feed"})
+        site.routes["/feed"] = feed(site, ["/berita/0"])
+        assert crawl.run("satu", "--frontier", "uji")["daftar"]["items"] == 6
+        paged(site, 20, broken=6)
+        site.routes["/feed"] = feed(site, ["/berita/9"])
+        again = crawl.run("dua", "--frontier", "uji")
+        assert (again["daftar"]["items"], again["umpan"]["rejected"]) == (10, {"gap": 1})
+        paged(site, 20)
+        assert crawl.run("tiga", "--frontier", "uji")["daftar"]["items"] == 5
+        assert crawl.addresses("daftar") == Counter(f"{site.url}/berita/{number}" for number in range(21))

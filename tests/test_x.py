@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -78,6 +80,34 @@ def test_a_month_never_costs_more_than_its_limit(server: X, tmp_path: Path) -> N
     run(crawl, "tiga")
     assert crawl.addresses() == addresses(names)  # it went on at the page where it stood
     assert server.charged == 300
+
+
+def test_kills_at_any_moment_lose_and_double_nothing_and_pay_no_more_than_was_written_down(
+    server: X, tmp_path: Path
+) -> None:
+    names = filled(server, 420)
+    crawl = crawl_of(server, tmp_path)
+    for attempt in range(3):
+        process = crawl.start(f"mati-{attempt}", "--enabled", "x")
+        before, deadline = len(crawl.documents()), time.monotonic() + 20
+        while time.monotonic() < deadline and process.poll() is None and len(crawl.documents()) < before + 30:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        assert server.charged <= spent(tmp_path)
+    run(crawl, "akhir")
+    assert crawl.addresses() == addresses(names)
+    assert server.charged <= spent(tmp_path) <= 1000
+
+
+def test_no_author_is_kept(server: X, tmp_path: Path) -> None:
+    server.publish("Warga @budi_santoso setuju bermusyawarah", author="7788990011")
+    crawl = crawl_of(server, tmp_path)
+    run(crawl, "satu")
+    (document,) = crawl.documents()
+    assert re.fullmatch(r"\d{4}W\d\d:[0-9a-f]{24}", document.author_hash or "")
+    told = document.to_json() + (tmp_path / "state.sqlite").read_bytes().decode("latin-1")
+    assert not re.search("7788990011|budi", told)
 
 
 def test_an_old_floor_is_not_sent_and_an_edit_replaces(server: X, tmp_path: Path) -> None:

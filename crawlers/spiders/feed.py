@@ -19,5 +19,9 @@ class FeedSpider(SourceSpider):
         yield self.list_request(self.visit.source.address, self._read)
 
     def _read(self, response: Response, page: str) -> Output:
-        run = self.visit.run
-        yield from self.take(read_feed(page, response.url, run.now(), run.local))
+        run, source = self.visit.run, self.visit.source
+        entries = read_feed(page, response.url, run.now(), run.local)
+        urls = [entry.url for entry in entries if source.admits(entry.url)]
+        if urls and run.state.visited(source.id) and not any(run.state.knows(source.id, url) for url in urls):
+            self.visit.rejected["gap"] += 1  # it turned over since the last visit: something may have come and gone
+        yield from self.take(entries)
