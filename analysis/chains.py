@@ -7,20 +7,11 @@ import re
 from collections.abc import Sequence
 
 from analysis.cues import DESA, DUSUN, KABUPATEN, KECAMATAN
-from analysis.mentions import Found
+from analysis.mentions import DISTINCT, Found
 
 _LONGEST_GAP = 45  # characters between two names of one chain
-PASSED_ON = (
-    "resident",
-    "origin",
-    "home",
-    "comparison",
-    "arrest",
-    "direction",
-    "dateline",
-    "organisation",
-    "person",
-    "office",
+PASSED_ON = frozenset(
+    "resident inhabitant origin home comparison arrest direction dateline organisation person office".split()
 )
 _LIST = frozenset({"dan", "serta", "hingga", "atau", "maupun", "juga", "sampai", "sama", "n"})
 _LINK = (
@@ -73,7 +64,9 @@ def _linked(before: Found, hit: Found, plain: str) -> bool:
         return all(word in _LINK for word in words)
     if not words:
         return bool(gap.strip()) or fits(before, hit) or hit.levels.isdisjoint({"desa", "landmark"})
-    if not _APART.isdisjoint(words) and not (fits(before, hit) or fits(hit, before) or "kabupaten" in before.levels):
+    if not _APART.isdisjoint(words) and not (
+        fits(before, hit) or fits(hit, before) or lies_in(before, hit) or "kabupaten" in before.levels
+    ):
         return False  # "warga Gedong Tataan di Gadingrejo" are two places
     return all(word in _LINK for word in words)
 
@@ -104,13 +97,24 @@ def is_kecamatan(hit: Found) -> bool:
     """Tell whether a name of a chain is meant as a kecamatan."""
     if hit.trigger == "kecamatan":
         return True
-    return hit.trigger == "" and bool(hit.levels & {"kecamatan", "elsewhere_kecamatan"}) and hit.capital
+    return hit.trigger == "" and bool(hit.levels & {"kecamatan", "elsewhere_kecamatan"}) and is_name(hit)
+
+
+def is_name(hit: Found) -> bool:
+    """Tell whether a name is written as one, or is too long to be another word."""
+    return hit.capital or len(hit.name) >= DISTINCT
 
 
 def fits(hit: Found, parent: Found) -> bool:
     """Tell whether a name may be a desa of a kecamatan's name."""
     codes = {sense.code for sense in parent.senses if sense.level == "kecamatan"}
     return any(sense.level in ("desa", "landmark") and sense.parent in codes for sense in hit.senses)
+
+
+def lies_in(hit: Found, other: Found) -> bool:
+    """Tell whether a name may be a place of another kabupaten's name: "Kota Agung di Tanggamus"."""
+    named = {sense.name for sense in other.senses if sense.level == "elsewhere_kabupaten"}
+    return any(sense.kabupaten in named for sense in hit.senses)
 
 
 def region_of(hit: Found, chain: Sequence[Found]) -> str:

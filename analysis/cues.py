@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_DESA_AFTER = re.compile(r",? (?:sebuah |salah satu )?desa (?!dan |serta )\w")
+_DESA_AFTER = re.compile(r",? (?:sebuah |salah satu )?desa (?!dan |serta |ini |itu |tersebut )\w")
 _ROLE_AFTER = re.compile(
     r" (?:(?P<organisation>fc|united|putra fc)\b"
     r"|(?P<comparison>(?:\w+ ){0,2}?(?:misalnya|jauh lebih|lebih dulu)\b))"
@@ -34,7 +34,7 @@ _BESIDE = {
     "river": """
         sungai kali das embung bendungan gunung bukit teluk selat""",
     "ship": """
-        kmp km kri kapal perahu feri""",
+        kmp km kri kn kapal perahu feri""",
     "organisation": """
         smp smpn sma sman smk smkn sd sdn mts mtsn man ma mi tk pt cv ud bank koperasi koptan partai paguyuban
         persatuan ikatan klub fc ps komunitas sanggar grup band himpunan yayasan ponpes pesantren gapoktan bumdes
@@ -43,7 +43,7 @@ _BESIDE = {
         polsek kapolsek polres kapolres koramil danramil kodim dandim puskesmas rsud kua camat kades lurah pemkab
         bupati kpu bawaslu panwaslu panwascam ppk pps dprd dinas disdik bkd bpbd kejari pn babinsa bhabinkamtibmas
         sekcam sekdes korwil upt uptd kadis pemdes pemerintah aparatur satpol kapus danpos inspektorat baznas kemenag
-        polisi tni petugas kepolisian pengadilan kejaksaan""",
+        polisi tni petugas kepolisian pengadilan kejaksaan kajari kejati kanwil bpom imigrasi basarnas polda kapolda""",
     "person": """
         pak bapak bu sdr saudara saudari haji hj bernama dinamai dijuluki almarhum almarhumah ustaz ustadz kyai kiai
         bang mas mbah kak inisial mbak om tante cak""",
@@ -52,12 +52,13 @@ _BESIDE = {
         mencontoh selain kecuali ala versi""",
     "home": """
         asal kelahiran berdomisili domisili beralamat alamat bermukim berasal alumni ktp mudik pulang indekos
-        merantau rantau""",
+        merantau rantau asli rombongan kontingen kloter kesebelasan tim skuad atlet suporter peziarah""",
     "resident": """
         warga penduduk warganya pemuda pemudi petani nelayan peternak pedagang siswa emak massa
-        masyarakat orang org wong jemaah jamaah rombongan kontingen kloter kesebelasan tim skuad pengantin guru
-        atlet suporter santri honorer peziarah tokoh keluarga ibu anak pria wanita perempuan lelaki remaja pelajar
-        buruh""",
+        masyarakat mahasiswa jemaah jamaah pengantin guru santri honorer tokoh keluarga ibu anak pria wanita
+        perempuan lelaki remaja pelajar buruh""",
+    "inhabitant": """
+        orang org wong""",
     "origin": """
         dari dr""",
 }
@@ -74,10 +75,10 @@ _NEAR = {
     "comparison": """
         kayak kyk kek kaya laksana kira serupa beda bukan bandingkan membandingkan mantan eks pernah dulu dahulu
         sebelumnya dibanding dibandingkan ketimbang belajar studi mencontoh berbeda dipindahkan pindah mutasi pindahan
-        bertugas bertetangga bersebelahan berbatasan berdekatan berdampingan bersebelah tetanggaan keberhasilan
-        kesuksesan berkaca berguru ditiru mengadopsi diadopsi terinspirasi inspirasi rujukan acuan mengacu setara
-        seindah sehebat separah seramai ibarat bak persis mengingatkan teringat dialami kalah mengalahkan menyaingi
-        mengungguli ungguli semacam""",
+        bertugas dikelilingi bertetangga bersebelahan berbatasan berdekatan berdampingan bersebelah tetanggaan
+        keberhasilan kesuksesan berkaca berguru ditiru mengadopsi diadopsi terinspirasi inspirasi rujukan acuan
+        mengacu setara seindah sehebat separah seramai ibarat bak persis mengingatkan teringat halnya dialami kalah
+        mengalahkan menyaingi mengungguli ungguli semacam""",
     "direction": """
         menyeberang berangkat bertolak dekat deket sebelah seberang jauh""",
 }
@@ -85,8 +86,9 @@ NEAR = {word: role for role, words in _NEAR.items() for word in words.split()}
 _PASSED = frozenset(
     """di ke dari pada dalam wilayah daerah kawasan sekitar dusun desa ds kampung kp pekon kelurahan kel kecamatan kec
     kabupaten kab kota yang terjadi itu salah satu sebuah juga oleh polisi petugas rumahnya rumah hukum halaman
-    halamannya paksa pasar dengan saat kerabat kerabatnya saudaranya orangtuanya mertuanya temannya kekasihnya
-    tempat kos indekos penginapan persembunyian persembunyiannya sama saya kasus peristiwa kejadian batas""".split()
+    halamannya paksa pasar dengan saat kita kami yg emang memang nya kerabat kerabatnya saudaranya orangtuanya
+    mertuanya temannya kekasihnya tempat kos indekos penginapan persembunyian persembunyiannya sama saya kasus
+    peristiwa kejadian batas ada""".split()
 )
 
 
@@ -172,11 +174,7 @@ def role_of(words: list[str], trigger: str, clause: int = REACH) -> str:
         words = words[1:]
     if not words:
         return "event"
-    if not _FORMER.isdisjoint(words[:4]):
-        return "comparison"
-    if "lebih" in words and "dari" in words[:3]:
-        return "comparison"
-    if role := _strong(all_words[:clause]):
+    if role := _marked(words, trigger) or _strong(all_words[:clause]):
         return role
     if "dari" in words[:2] and (role := _FROM.get("".join(words[words.index("dari") + 1 :][:1]), "")):
         return role
@@ -185,17 +183,43 @@ def role_of(words: list[str], trigger: str, clause: int = REACH) -> str:
             return "office"
         if len(words) > 1 and TRIGGERS[words[0]] != "dusun" and words[1] in _HEADS:
             return "office" if words[1] not in ("balai", "kantor", "lapangan") else "event"
-        words = words[1:]
-        beside = BESIDE.get(words[0], "") if words else ""
-        if beside in ("home", "comparison", "resident", "origin", "direction"):
+        beside = BESIDE.get(words[1], "") if len(words) > 1 else ""
+        if beside in ("home", "comparison", "resident", "inhabitant", "origin", "direction"):
             return beside
         if beside == "office" and trigger in ("kecamatan", "kabupaten"):
             return "office"
-    elif (beside := BESIDE.get(words[0], "")) or (
-        len(words) > 1 and words[0] in _BETWEEN and (beside := BESIDE.get(words[1], ""))
-    ):
-        return "comparison" if beside == "road" and _near(words[1:]) == "comparison" else beside
-    return _near(words) or "event"
+        return _near(words[1:]) or "event"
+    beside = BESIDE.get(words[0], "") or (BESIDE.get(words[1], "") if words[0] in _BETWEEN and len(words) > 1 else "")
+    if not beside or (beside == "person" and clause == 0):  # "sama aja mas, Bernung juga banjir"
+        return _near(words) or "event"
+    if beside == "organisation" and words[1:2] and words[1] in _AT:
+        return "event"  # "di masjid A"
+    return "comparison" if beside == "road" and _near(words[1:]) == "comparison" else beside
+
+
+def _marked(words: list[str], trigger: str) -> str:
+    """Return the part told by a few words together, "" where they tell none."""
+    if not _FORMER.isdisjoint(words[:4]):
+        return "comparison"
+    if not _FACILITY.isdisjoint(words[:2]) and not _TOWARDS.isdisjoint(words[1:4]):
+        return "direction"  # "dirujuk ke puskesmas di A"
+    if not _TEAM.isdisjoint(words[:3]) and _IN.isdisjoint(words[:3]):
+        return "home"  # "kesebelasan putri A"
+    if words[1:2] and words[1] in _UNION and BESIDE.get(words[0]) == "resident":
+        return "organisation"  # "Ikatan Keluarga A"
+    if words[1:2] == ["kapal"] and words[0] not in BESIDE and not trigger:
+        return "ship"  # "kapal penumpang A"
+    return "comparison" if "lebih" in words and "dari" in words[:3] else ""
+
+
+def is_single(before: list[str]) -> bool:
+    """Tell whether the words and signs before a place, nearest first, speak of one of its people, not of them all.
+
+    >>> is_single(["desa", "warga", ",", ")", "27", "("]), is_single(["desa", "warga", "puluhan"])
+    (True, False)
+    """
+    at = next((i for i, word in enumerate(before[:3]) if BESIDE.get(word) == "resident"), 0)
+    return before[at + 1 : at + 3] == [",", ")"] or not _SINGLE.isdisjoint(before[at + 1 : at + 4])
 
 
 def _strong(words: list[str]) -> str:
@@ -204,18 +228,23 @@ def _strong(words: list[str]) -> str:
 
 def _near(words: list[str]) -> str:
     """Return the part told by a word a little further before the name, "" where there is none."""
+    found = ""
     for word in words[:5]:
         if role := NEAR.get(word) or (word != "tetangganya" and NEAR.get(word.removesuffix("nya"))):
             return role if not (word in _BESIDE_IT and "di" in words) else ""
-        if word not in _PASSED:
+        if word in _HOUSEHOLD:
+            found = "inhabitant"  # unless a word before it tells more: "ditangkap di rumahnya di A"
+        elif word not in _PASSED:
             break
-    return ""
+    return found
 
 
 _IN = frozenset({"di", "ke", "wilayah", "kawasan", "daerah"})
 _BETWEEN = frozenset("raya negeri sektor resor motor layar cepat pendidikan kesehatan pertanian perikanan".split())
 _BESIDE_IT = frozenset("bertetangga bersebelahan berbatasan berdekatan berdampingan".split())
-_FROM = dict.fromkeys("mekar pemekaran pecahan dimekarkan pindah pindahan dipindahkan".split(), "comparison")
+_FROM = dict.fromkeys(
+    "mekar pemekaran pecahan dimekarkan pindah pindahan dipindahkan belajar berbeda beda".split(), "comparison"
+)
 _FROM |= dict.fromkeys(("berasal", "perantau"), "home")
 _NAMELY = frozenset("yakni yaitu adalah ialah meliputi antaranya lain lainnya".split())
 # Words that tell the part however many others stand between, up to the comma: "ditangkap ketika mengisi bensin di K".
@@ -223,9 +252,9 @@ _STRONG = {
     word: role
     for role, words in {
         "comparison": """
-            meniru mencontoh mencontohkan mengadopsi mereplikasi meneladani berguru membandingkan dibandingkan dibanding
-            ketimbang layaknya bercermin berkaca menyontek menandingi menyamai menyamakan menyamakannya merujuk mirip
-            contek mencontek menjiplak iri kagum teringat ingat dinikmati dialami""",
+            meniru mencontoh mencontohkan mengadopsi mereplikasi meneladani berguru membandingkan dibandingkan
+            dibanding ketimbang layaknya bercermin berkaca menyontek menandingi menyamai menyamakan menyamakannya
+            merujuk mirip contek mencontek menjiplak iri kagum teringat ingat dinikmati dialami""",
         "arrest": """
             ditangkap tertangkap dibekuk diringkus diciduk meringkus membekuk bersembunyi sembunyi menyamar penadah
             buronan menjemputnya""",
@@ -234,6 +263,13 @@ _STRONG = {
     }.items()
     for word in words.split()
 }
+_AT = frozenset("di depan dpn belakang halaman samping gedung lapangan".split())
+_TEAM = frozenset("bola voli kesebelasan kontingen skuad atlet pemain klub".split())
+_UNION = frozenset("ikatan himpunan paguyuban persatuan perkumpulan".split())
+_FACILITY = frozenset("puskesmas pustu klinik rsud pasar polsek mapolsek polres mapolres rutan".split())
+_TOWARDS = frozenset({"ke", "menuju"})
+_SINGLE = frozenset("seorang beberapa salah merupakan adalah diketahui tercatat ternyata sebagai".split())
+_HOUSEHOLD = frozenset("rumahnya kampungnya desanya keluarganya mertuanya orangtuanya kerabatnya kecilnya".split())
 _FORMER = frozenset({"mantan", "eks"})
 _HEADS = frozenset(
     "kepala sekretaris aparat aparatur perangkat pemerintah pemerintahan kantor balai bendahara ketua".split()

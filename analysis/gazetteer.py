@@ -13,8 +13,9 @@ from pathlib import Path
 from analysis.errors import GazetteerError
 
 _JOINS = (("way ", "wai "), ("gedong ", "gedung "), ("negeri ", "negri "))
-_SHORT = (("padang ", "pdg "), ("gedong ", "gdg "), ("negeri ", "ngr "), ("tanjung ", "tj "), ("gunung ", "gn "))
-COMMON = 3  # places elsewhere from which a name says little by itself
+_SHORT = (("padang ", "pdg "), ("gedong ", "gdg "), ("negeri ", "ngr "), ("tanjung ", "tj "), ("gunung ", "gn "),
+          ("way ", "wy "), ("teluk ", "tlk "), ("gedong ", "gd "))  # fmt: skip
+COMMON = 3  # desa elsewhere from which a name says little by itself; one kecamatan is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class Gazetteer:
     kecamatan: dict[str, Kecamatan] = field(default_factory=dict)
     senses: dict[str, list[Sense]] = field(default_factory=dict)  # normal form -> senses
     risky: frozenset[str] = frozenset()  # names that are words, parties or persons too
-    namesakes: frozenset[str] = frozenset()  # names that three or more places elsewhere in Indonesia bear
+    words: frozenset[str] = frozenset()  # names of places elsewhere that are words: "Serang", to attack
+    namesakes: frozenset[str] = frozenset()  # names that three desa or a kecamatan elsewhere in Indonesia bear
 
     @classmethod
     def load(cls, folder: Path) -> Gazetteer:
@@ -68,6 +70,7 @@ class Gazetteer:
         """
         facts = tomllib.loads((folder / "region.toml").read_text(encoding="utf-8"))
         gazetteer = cls(str(facts["name"]), str(facts["code"]))
+        gazetteer.words = frozenset(map(normal, facts.get("words", ())))
         gazetteer._read_kecamatan(folder)
         gazetteer._read_desa(folder)
         for alias in (gazetteer.name, *facts.get("aliases", ())):
@@ -122,7 +125,9 @@ class Gazetteer:
                 self._add(row["name"], Sense(f"elsewhere_{row['level']}", "", row["name"], row["kabupaten"]))
         for _, row in _rows(folder, "elsewhere.csv", ("name",), required=False):
             self._add(row["name"], Sense("elsewhere_kabupaten", "", row["name"], row["name"]))
-        names = Counter(normal(row["name"]) for _, row in _rows(folder, "namesakes.csv", ("name",), required=False))
+        names: Counter[str] = Counter()
+        for _, row in _rows(folder, "namesakes.csv", ("name",), required=False):
+            names[normal(row["name"])] += COMMON if row.get("level") == "kecamatan" else 1
         self.namesakes = frozenset(name for name, count in names.items() if count >= COMMON)
         ambiguous = _rows(folder, "ambiguity.csv", ("desa", "needs_trigger"), required=False)
         risky = [row["desa"] for _, row in ambiguous if row["needs_trigger"] == "yes"]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from analysis.mentions import Found
 
 EVENT = ("event", "implied")
 # Where no place of the event is said, what stands in for it, the best first.
-FALLBACKS = (("resident", "origin"), ("office",), ("dateline",), ("road", "direction"), ("arrest",))
-LIKENED = ("comparison", "home", "arrest", "ship", "person", "organisation")
-ASIDE = ("home", "comparison", "arrest", "person", "ship", "organisation", "river", "road", "direction")
+PEOPLE = frozenset({"resident", "inhabitant", "origin"})
+FALLBACKS = (PEOPLE, ("office",), ("dateline",), ("road", "direction"), ("arrest",))
+LIKENED = frozenset({"comparison", "home", "arrest", "ship", "person", "organisation"})
+ASIDE = LIKENED | {"river", "road", "direction"}
+_THERE = frozenset({*EVENT, "dateline", "road", "arrest"})
 _CORRECTED = re.compile(
     r"\b(?:ternyata|aslinya|sebenarnya|sebetulnya|rupanya|melainkan|tkp(?:-?nya)?"
     r"|lokasi(?:nya)? (?:kejadian )?(?:berada|ada)|masuk wilayah|wilayah hukum)\b[^.!?]{0,60}$"
@@ -26,15 +29,52 @@ def events_of(found: Sequence[Found], plain: dict[str, str]) -> list[Found]:
         plain: the text of each field, as `mentions.read` gives it.
     """
     events = [h for h in found if h.chosen and (h.role in EVENT or _heads(h))]
+    if all(is_outside(hit) for hit in found if hit.chosen):
+        return events or _fallback(found, plain)
     if any(map(is_outside, events)) and not all(map(is_outside, events)):
         events = _weighed(events, found, plain)
+    if _begins_here(found, plain):
+        events = [hit for hit in events if not is_outside(hit)]
     if any(map(_fine, events)) or not any(map(is_outside, events)):
-        finer = any(_fine(h) and not _is_kecamatan(h) for h in events)
-        told = [h for h in found if h.role in ("resident", "origin") and _fine(h)]
+        finer = any(map(_is_desa, events))
+        visitors = _visitors(events, found, plain)
+        told = [h for h in found if h.role in ("resident", "origin") and _fine(h) and _code(h) not in visitors]
         events += [h for h in told if not (finer and _is_kecamatan(h))]
     if not any(_fine(h) or is_outside(h) for h in events):
-        events += _fallback(found)
-    return events
+        events += _fallback(found, plain)
+    return _without_asides(events, plain)
+
+
+def _without_asides(events: list[Found], plain: dict[str, str]) -> list[Found]:
+    """Leave out what is named in passing where the matter lies in a desa.
+
+    Another desa named once, behind the first sentence of a text that has a desa in its title; a kecamatan of none of
+    them, as in "Tahun lalu K kekeringan", unless a headline or a sentence on one of the desa names it too.
+    """
+    desa = [hit for hit in events if _is_desa(hit)]
+    if not desa:
+        return events
+    times, titled = Counter(map(_code, desa)), any(hit.field == "title" for hit in desa)
+    told = [hit for hit in desa if not titled or times[_code(hit)] > 1 or _leads(hit, plain)]
+    where = {_sentence(hit, plain) for hit in told}
+    own = {hit.chosen.parent for hit in told if hit.chosen}
+
+    def stands(hit: Found) -> bool:
+        return _code(hit) in own or hit.field == "title" or _sentence(hit, plain) in where
+
+    return [hit for hit in events if hit in told or (not _is_desa(hit) and (not _is_kecamatan(hit) or stands(hit)))]
+
+
+def _visitors(events: Sequence[Found], found: Sequence[Found], plain: dict[str, str]) -> set[str]:
+    """Return codes of which the people are told of in another desa: "Warga A kehilangan motor di B"."""
+    there = [hit for hit in events if hit.located and _is_desa(hit)]
+    return {
+        _code(hit)
+        for hit in found
+        if hit.role in ("resident", "inhabitant") and hit.chosen
+        for place in there
+        if _sentence(hit, plain) == _sentence(place, plain) and hit.start < place.start and _code(hit) != _code(place)
+    } - {_code(place) for place in events}
 
 
 def _weighed(events: list[Found], found: Sequence[Found], plain: dict[str, str]) -> list[Found]:
@@ -52,10 +92,13 @@ def _is_correction(hit: Found, plain: dict[str, str]) -> bool:
     return said is not None and "bukan" not in said.group()
 
 
-def _fallback(found: Sequence[Found]) -> list[Found]:
+def _fallback(found: Sequence[Found], plain: dict[str, str]) -> list[Found]:
     """Return what stands in where no place of the event is said; a road only where it runs through a desa."""
     if any(is_outside(hit) and hit.role == "road" for hit in found):
         return []
+    away = [hit for hit in found if is_outside(hit) and hit.role == "dateline"]
+    if away and not any(hit.role == "resident" and _fine(hit) for hit in found):
+        return away
     added: list[Found] = []
     for roles in FALLBACKS:
         if roles == ("arrest",) and any(map(is_outside, found)):
@@ -63,7 +106,7 @@ def _fallback(found: Sequence[Found]) -> list[Found]:
         added += [h for h in found if h.chosen and h.role in roles and not (h.role == "road" and _is_kecamatan(h))]
         if any(_fine(hit) or is_outside(hit) for hit in added):
             break
-    return added
+    return _without_roundup(added, plain)
 
 
 def _without_likened(events: list[Found], found: Sequence[Found]) -> list[Found]:
@@ -77,7 +120,7 @@ def _lies_elsewhere(events: Sequence[Found], found: Sequence[Found], plain: dict
     inside, outside = [h for h in events if not is_outside(h)], [h for h in events if is_outside(h)]
     if not inside or not outside:
         return False
-    first = min(outside, key=_order)
+    first = min((h for h in found if h in outside or (is_outside(h) and h.role == "dateline")), key=_order)
     own = [hit for hit in found if hit.chosen and not is_outside(hit) and hit.role not in ASIDE]
     sentences = {_sentence(hit, plain) for hit in inside}
     return len(sentences) == 1 and _sentence(first, plain) not in sentences and _order(first) < min(map(_order, own))
@@ -96,7 +139,7 @@ def _without_roundup(events: list[Found], plain: dict[str, str]) -> list[Found]:
 
     def stands(hit: Found) -> bool:
         others = len(sentences.get(_sentence(hit, plain), ()))
-        return others < 2 if begins_elsewhere else others < 3 or _fine(hit)
+        return others < 2 if begins_elsewhere or hit.role == "office" else others < 3 or _fine(hit)
 
     return [hit for hit in events if is_outside(hit) or hit.field == "title" or stands(hit)]
 
@@ -116,15 +159,35 @@ def outweighed(inside: Sequence[Found], outside: Sequence[Found]) -> bool:
 
 def _heads(hit: Found) -> bool:
     """Tell whether a headline names a desa by its head or office: "Kades A Laporkan Akun Anonim"."""
-    return hit.field == "title" and hit.role == "office" and _fine(hit) and not _is_kecamatan(hit)
+    return hit.field == "title" and hit.role == "office" and _is_desa(hit)
 
 
 def _sentence(hit: Found, plain: dict[str, str]) -> tuple[str, int]:
     return hit.field, plain[hit.field].rfind(". ", 0, hit.start)
 
 
+def _begins_here(found: Sequence[Found], plain: dict[str, str]) -> bool:
+    """Tell whether title and first sentence are of people or a dateline of the region, and of no place outside."""
+    own = (hit for hit in found if hit.role in ("resident", "dateline") and hit.chosen and not is_outside(hit))
+    return any(_leads(hit, plain) for hit in own) and not any(
+        hit.role in _THERE and is_outside(hit) and _leads(hit, plain) for hit in found
+    )
+
+
+def _leads(hit: Found, plain: dict[str, str]) -> bool:
+    return hit.field == "title" or _sentence(hit, plain)[1] < 0
+
+
 def _order(hit: Found) -> tuple[bool, int]:
     return hit.field != "title", hit.start
+
+
+def _code(hit: Found) -> str:
+    return hit.chosen.code if hit.chosen else ""
+
+
+def _is_desa(hit: Found) -> bool:
+    return bool(hit.chosen and hit.chosen.level in ("desa", "landmark"))
 
 
 def _is_kecamatan(hit: Found) -> bool:

@@ -12,6 +12,7 @@ from rapidfuzz.distance import DamerauLevenshtein
 
 from analysis.gazetteer import Gazetteer, Sense
 
+DISTINCT = 9  # letters from which a name is no other word, however it is written
 FUZZY_LENGTH = 7  # shorter names lie too close to other words
 _IGNORED = frozenset("\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff")
 _SIGNS = {"\u2013": "-", "\u2014": "-"}
@@ -26,9 +27,8 @@ _TEASER = re.compile(
 _TEASING = [f"{verb} {too}" for verb in ("baca", "simak", "lihat") for too in ("juga", "pula")] + (
     "baca,berita terkait,berita lain,berita lainnya,artikel lain,artikel lainnya,terkini,terpopuler".split(",")
 )
-_MID_CAPITAL = re.compile(  # none: names are written small too; begins with few signs, which is quick to search
-    r"[ A-Z](?:(?:(?<=[^\W\d_] )|(?<=[^\W\d_][,\"'] ))[\"'(]?[A-Z]|(?<=[A-Z])[A-Z])"
-)
+_NAME = r" (?:(?<=[^\W\d_] )|(?<=[^\W\d_][,\"'] ))[\"'(]?[A-Z][a-z]"  # a capital within a sentence
+_NAMES = re.compile(f"{_NAME}(?s:.*?){_NAME}")  # none: a text that writes names small too
 _TWO_WORDS = re.compile(r"(\w+)(?: (\w+)(?: \w+)?)?")
 _BEFORE = re.compile(r" (?P<two>(?:\w+ )?(?P<one>\w+)) +(?:kec(?:amatan)? +)?$")
 _ANNOUNCING = "desa ds dsa kampung kp pekon kelurahan kel kecamatan kec kabupaten kab kota".split()
@@ -112,7 +112,7 @@ class Names:
                 matches.append((end - 1 - entry[0], end - 1, *entry[1:], False))
         if not (matches or announced):
             return []
-        lower = not _MID_CAPITAL.search(text.original, 0, 400)
+        lower = not _NAMES.search(text.original, 0, 1000)
         if announced or any("kecamatan" in match[4] for match in matches):
             known = {start for start, _, _, _, levels, _ in matches if not levels.isdisjoint(_OWN)}
             matches += self._unknown(text, padded, announced, known, lower)
@@ -131,6 +131,8 @@ class Names:
             span = (text.at[start], text.at[end - 1] + 1)
             raw = text.original[span[0] : span[1]]
             capital = lower or raw[0].isupper()
+            if not capital and len(name) < DISTINCT and levels.isdisjoint(_OWN):
+                continue  # a word, in a text that writes names with capitals
             found.append(Found(text.name, start, end, span, raw, name, senses, capital, fuzzy, levels=levels))
         return found
 

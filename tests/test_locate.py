@@ -87,6 +87,46 @@ def test_what_is_not_the_place_of_the_event_pins_no_desa(text: str) -> None:
     assert PESAWARAN.locate(text).desa == ()
 
 
+GERNING, SUKA_BANJAR, PENENGAHAN, WAY_HARONG = "18.09.03.2010", "18.09.01.2014", "18.09.09.2001", "18.09.04.2011"
+TOLD = [
+    # title, text, desa
+    ("Warga Bumi Agung Kehilangan Motor di Gerning", "Motor itu diparkir di Desa Gerning, Tegineneng.", [GERNING]),
+    ("", "HR (27), warga Desa Bumi Agung, tewas ditikam dalam pesta di Desa Gerning, Tegineneng.", [GERNING]),
+    (
+        "Pos Kamling Sukabanjar Hidup Lagi",
+        "Warga Desa Sukabanjar, Gedongtataan, meronda. Desa Bernung ingin meniru.",
+        [SUKA_BANJAR],
+    ),
+    (
+        "Listrik Masuk Dusun",
+        "Warga Desa Penengahan, Way Khilau, menikmati listrik. Dua dusun di Tanggamus masih menunggu.",
+        [PENENGAHAN],
+    ),
+    ("", "PMI bakal muter di way lima: senin way harong, yg belum sarapan jangan donor dulu", [WAY_HARONG]),
+    ("Massa Serang Balai Desa Bagelen", "Kaca pecah di Desa Bagelen, Kecamatan Gedong Tataan.", [BAGELEN]),
+    ("", "TANGGAMUS - Berbeda dari Pesawaran yang ramai, di sini botol kami bawa sampai ke Kota Agung.", []),
+    ("Puskesmas Penuh", "Ibu hamil Desa Gerning, Tegineneng, dirujuk ke puskesmas di Hanura.", [GERNING]),
+    ("", "lapor min, listrik mati 4 hari, ini Sukamaju Punduh ya bukan yg Kedondong", ["18.09.06.2020"]),
+]
+
+
+@pytest.mark.parametrize(("title", "text", "desa"), TOLD)
+def test_the_place_of_the_matter_is_told_from_places_named_beside_it(title: str, text: str, desa: list[str]) -> None:
+    found = PESAWARAN.locate(text, title=title)
+    assert sorted(found.desa) == sorted(desa), found.reason
+
+
+def test_a_long_name_is_known_with_any_one_letter_wrong() -> None:
+    name = "kurungan nyawa"
+    written = {
+        name[:i] + change + name[i + 1 :] for i in range(1, len(name) - 1) for change in ("", "q", "q" + name[i])
+    }
+    missed = [
+        word for word in written if PESAWARAN.locate(f"ribut di desa {word} tadi malam").desa != ("18.09.01.2011",)
+    ]
+    assert missed == []
+
+
 def test_another_region_is_another_folder() -> None:
     found = CONTOH.locate("Desa Karangsejuk, Kecamatan Tirta Wening, ramai")
     assert found.desa == ("99.01.01.2002",)
