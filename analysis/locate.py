@@ -31,7 +31,7 @@ from analysis.whole_text import (
     take,
 )
 
-RULES = "2026-11-25b"  # changed with the rules: stories located by others are located anew
+RULES = "2026-11-25c"  # changed with the rules: stories located by others are located anew
 _HERE = frozenset({"desa", "kecamatan", "kabupaten", "landmark"})
 _DATELINE = re.compile(r"[\s.,]*[-|:]|[\s.,]*(?:\([^)]{2,40}\)|[\w. ]{3,25})\s*[-|:](?!\w)")
 

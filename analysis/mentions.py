@@ -35,6 +35,7 @@ _ANNOUNCING = "desa ds dsa kampung kp pekon kelurahan kel kecamatan kec kabupate
 _PLACE_FOLLOWS, _TEASER_FOLLOWS = "a place follows", "a teaser follows"
 _OWN = frozenset({"desa", "kecamatan", "kabupaten", "landmark"})
 _KABUPATEN = ("ten", "kab", "ota")  # how kabupaten, kab and kota end
+_KECAMATAN = ("tan", "kec")
 _Match = tuple[int, int, str, tuple[Sense, ...], frozenset[str], bool]  # start, end, name, senses, levels, misspelt
 
 
@@ -139,18 +140,19 @@ class Names:
     def _unknown(
         self, text: Field, padded: str, announced: Sequence[int], exact: set[int], lower: bool
     ) -> list[_Match]:
-        """Read the unknown names after "desa" (perhaps misspelt) or "kabupaten" (then of a place elsewhere)."""
+        """Read unknown names: after "desa" perhaps misspelt ones, after "kabupaten" or "kecamatan" places elsewhere."""
         found: list[_Match] = []
         for at in announced:
             match = _TWO_WORDS.match(padded, at + 1)
             if match is None or at in exact or not (lower or text.original[text.at[at]].isupper()):
                 continue
-            if padded[at - 3 : at] in _KABUPATEN and not lower:
-                word = match.group(1)
-                sense = Sense("elsewhere_kabupaten", "", word, word)
-                found.append((at, at + len(word), word, (sense,), frozenset({sense.level}), False))
-            elif hit := self._misspelt(at, match.group(), f"{match.group(1)} {match.group(2)}", match.group(1)):
+            announcing, word = padded[at - 3 : at], match.group(1)
+            if announcing in _KABUPATEN and not lower:
+                found.append(_elsewhere(at, word, Sense("elsewhere_kabupaten", "", word, word)))
+            elif hit := self._misspelt(at, match.group(), f"{word} {match.group(2)}", word):
                 found.append(hit)
+            elif announcing in _KECAMATAN and not lower and text.name == "text" and _is_whole(word):
+                found.append(_elsewhere(at, word, Sense("elsewhere_kecamatan", "", word)))
         return found
 
     def _before_kecamatan(self, padded: str, matches: Sequence[_Match]) -> list[_Match]:
@@ -189,6 +191,15 @@ class Names:
             near = [name for name in near if any(sense.parent in parents for sense in self._senses[name])]
         places = {tuple(sense.code for sense in self._senses[name]) for name in near}
         return near[0] if len(places) == 1 else ""
+
+
+def _is_whole(word: str) -> bool:
+    """Tell whether a word may be the name of a kecamatan: no short form, no announcement of another name."""
+    return len(word) > 4 and word not in _ANNOUNCING
+
+
+def _elsewhere(at: int, word: str, sense: Sense) -> _Match:
+    return at, at + len(word), word, (sense,), frozenset({sense.level}), False
 
 
 def _halves(name: str, size: int) -> tuple[str, str]:

@@ -31,6 +31,7 @@ CASES = [
     ("Banjir melanda Kecamatan Padang Cermin, Pesawaran", "kecamatan", [], ["18.09.05"]),
     ("Perampokan terjadi di Kecamatan Natar, Kabupaten Lampung Selatan", "elsewhere", [], []),
     ("Warga Desa Sukaraja, Kecamatan Rajabasa, Lampung Selatan, mengungsi", "elsewhere", [], []),
+    ("Rumah warga Desa Cipadang, Kecamatan Cileunyi, dan gudang di Kota Bandung terbakar", "elsewhere", [], []),
     ("Bupati Pesawaran meninjau pasar", "kabupaten", [], []),
     ("Resep sayur asem yang enak", "none", [], []),
     ("", "none", [], []),
