@@ -78,7 +78,8 @@ def open_base(base: str, revision: str | None, seed: int) -> tuple[Any, Any, str
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(
             f"base {base!r} cannot be had: {error}\nGive `--base FOLDER` with config.json, a tokenizer and "
-            "model.safetensors, fetched where the hub can be reached"
+            "model.safetensors, fetched where the hub can be reached; of weights that are published as a pickle alone "
+            "(pytorch_model.bin), name the commit of a converted copy (`--revision refs/pr/N`)"
         ) from error
     if not tokenizer.is_fast:
         raise ModelError(f"{base} has no tokenizer that can be written as tokenizer.json: choose another --base")
@@ -88,7 +89,15 @@ def open_base(base: str, revision: str | None, seed: int) -> tuple[Any, Any, str
             f"{base} has a tokenizer of {words} words and an embedding of {rows} rows: they do not belong together, "
             "or vocab.txt and tokenizer.json are missing"
         )
-    return tokenizer, network, getattr(config, "_commit_hash", None)
+    return tokenizer, network, _commit(base, options)
+
+
+def _commit(base: str, options: Mapping[str, Any]) -> str | None:
+    """Return the commit that the files of a hub's repository were taken from; None of a folder."""
+    from transformers.utils.hub import cached_file, extract_commit_hash
+
+    found: str | None = extract_commit_hash(cached_file(base, "config.json", **options), None)
+    return found
 
 
 def quiet() -> None:

@@ -22,8 +22,9 @@ from analysis.training_graph import draw
 from analysis.training_state import Plan
 from pipelines.models import check, export_model, train_base
 from run_monitor import cli
-from tests.training import needs_torch, simple_labels, tiny_bert
+from tests.training import alone, needs_torch, simple_labels, tiny_bert
 
+__all__ = ["alone"]  # a fixture
 FEW = simple_labels()
 
 
@@ -36,9 +37,6 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-
-    torch.set_num_threads(1)
     base = tiny_bert(tmp_path_factory.mktemp("base"), list(full_texts(FEW)))
     folder = tmp_path_factory.mktemp("trained") / "mini"
     train_base(Plan(base=str(base), epochs=8, batch=8, rate=3e-3, window=32), [labels], None, folder, lambda *_: None)

@@ -22,20 +22,13 @@ from analysis.training_state import Plan
 from pipelines.config import PROJECT
 from pipelines.models import train_base
 from run_monitor import cli
-from tests.training import needs_torch, simple_labels, tiny_bert, torch_here
+from tests.servers.hub import COMMIT, hub
+from tests.training import alone, needs_torch, simple_labels, tiny_bert
 
+__all__ = ["alone"]  # a fixture
 FEW = simple_labels()
 FAST: dict[str, Any] = {"epochs": 8, "batch": 8, "rate": 3e-3, "window": 32, "save_every": 5}
-COMMAND = [f"--{key.replace('_', '-')}={value}" for key, value in FAST.items()]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> None:
-    """Sums are taken in one order, here and in the process that is killed."""
-    if torch_here():
-        import torch
-
-        torch.set_num_threads(1)
+OPTIONS = [f"--{key.replace('_', '-')}={value}" for key, value in FAST.items()]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +80,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
     base: Path, labels: Path, trained: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "model"
-    command = ["model", "train", "--base", str(base), "--labels", str(labels), *COMMAND, "--out", str(out)]
+    command = ["model", "train", "--base", str(base), "--labels", str(labels), *OPTIONS, "--out", str(out)]
     state = out / ".training" / "state.json"
     process = subprocess.Popen(
         [sys.executable, "run_monitor.py", *command],
@@ -173,6 +166,25 @@ def test_a_base_of_the_form_in_which_indobert_is_published(base: Path, labels: P
     text = "Warga KEPUNG balai, bacok lawan"
     said = [AutoTokenizer.from_pretrained(each)(text)["input_ids"] for each in (base, out)]
     assert said[0] == said[1]
+
+
+@needs_torch
+def test_a_base_is_fetched_by_its_name_and_its_commit_stands_in_the_card(
+    base: Path, labels: Path, tmp_path: Path
+) -> None:
+    out, name = tmp_path / "model", "indobenchmark/indobert-base-p1"
+    with hub(name, base) as address:
+        command = ["model", "train", "--base", name, "--labels", str(labels), "--epochs", "1", "--out", str(out)]
+        done = subprocess.run(
+            [sys.executable, "run_monitor.py", *command],
+            cwd=PROJECT,
+            env=os.environ | {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hub")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert f"(base at {COMMIT})" in (out / "README.md").read_text()
 
 
 @needs_torch

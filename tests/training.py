@@ -6,7 +6,7 @@ import importlib.util
 import os
 import random
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,18 @@ def torch_here() -> bool:
 
 
 needs_torch = pytest.mark.skipif(not torch_here(), reason="torch is not installed: `make train`")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def alone() -> Iterator[None]:
+    """Train the same, and in seconds, on every machine: one thread, and no sentiment sets that may lie beside."""
+    if torch_here():
+        import torch
+
+        torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEJUK_NLP", os.devnull)
+        yield
 
 
 def simple_labels(n: int = 320) -> list[Example]:
