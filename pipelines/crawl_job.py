@@ -1,7 +1,7 @@
 """What a Scrapyd runs for a job: `runner = pipelines.crawl_job` in its configuration.
 
-A job is one visit to one source, made as `run_monitor.py crawl` makes it, from the same settings (SEJUK_…). The
-sources are this region's declarations, so no egg is deployed: Scrapyd calls `… list` and `… crawl ID -a since=DAY`.
+A job is a crawl as `run_monitor.py crawl` makes it, from the same settings (SEJUK_…), of one source or those in `only`.
+The sources are this region's declarations, so no egg is deployed: Scrapyd calls `… list` and `… crawl ID -a since=DAY`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipelines.config import PROJECT, load_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the sources that a job may visit, or become the crawl of one."""
+    """Print the sources that a job may visit, or become the crawl of some."""
     options = _parser().parse_args(arguments)
     settings = load_settings()
     if options.command == "list":
@@ -26,12 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     job, log = _value(options.argument, "_job"), _value(options.setting, "LOG_FILE")
     since = _value(options.argument, "since")
+    only = (_value(options.argument, "only") or options.spider).split(",")
     command = crawl_command(
         settings,
         summary_file(settings, job),
         job,
-        [options.spider],
-        [options.spider],
+        only,
+        only,
         date.fromisoformat(since) if since else None,
     )
     if log:

@@ -22,17 +22,21 @@ _PATIENCE = 15  # seconds: the first job has Scrapyd read the declarations
 
 
 def hand_out(nodes: Sequence[str], sources: Sequence[Source], run_id: str, since: date | None = None) -> int:
-    """Hand each visit to a node, those of one host to the same; the next node where one does not answer.
+    """Hand visits out, one job a node, those of one host to the same; to the next node where one does not answer.
+
+    A job for each source would start a crawler for each, which costs more than reading it does.
 
     Args: nodes: addresses, http://NAME:PASSWORD@HOST:6800.
-    Returns: how many were taken. Raises: ConfigError (no frontier), MonitorError (no node takes them).
+    Returns: how many jobs were taken. Raises: ConfigError (no frontier), MonitorError (no node takes them).
     """
     if not os.environ.get(FRONTIER_VARIABLE):
         raise ConfigError("crawl.scrapyd", f"crawlers on many machines need a frontier: set {FRONTIER_VARIABLE}")
     dead: dict[str, str] = {}
+    shares: dict[int, list[str]] = {}
     for source in sources:
-        job = {"project": PROJECT_NAME, "spider": source.id, "jobid": f"{run_id}-{source.id}"}
-        first = zlib.crc32(source.host.encode()) % len(nodes)
+        shares.setdefault(zlib.crc32(source.host.encode()) % len(nodes), []).append(source.id)
+    for first, ids in shares.items():
+        job = {"project": PROJECT_NAME, "spider": ids[0], "only": ",".join(ids), "jobid": f"{run_id}-{first}"}
         for node in [*nodes[first:], *nodes[:first]]:
             if node in dead:
                 continue
@@ -44,8 +48,8 @@ def hand_out(nodes: Sequence[str], sources: Sequence[Source], run_id: str, since
                 log.warning("scrapyd event=refused node=%s error=%s", urlsplit(node).hostname, error)
         else:
             said = "; ".join(f"{urlsplit(node).hostname}: {why}" for node, why in dead.items())
-            raise MonitorError(f"no Scrapyd takes the visit to {source.id} ({said}); the next run asks again")
-    return len(sources)
+            raise MonitorError(f"no Scrapyd takes the visit to {', '.join(ids)} ({said}); the next run asks again")
+    return len(shares)
 
 
 def _schedule(node: str, job: dict[str, str]) -> None:

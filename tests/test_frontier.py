@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import threading
@@ -178,14 +179,14 @@ def test_visits_are_handed_to_scrapyd_and_come_back(
         counts = collect(settings, store, sources, "satu")
         assert (counts["handed"], counts["failed"]) == (2, 0)
         until = time.monotonic() + 120
-        while len(list(tmp_path.glob("crawl-satu-*.json"))) < 2:
+        while sum(len(json.loads(path.read_text())["sources"]) for path in tmp_path.glob("crawl-satu-*.json")) < 2:
             assert time.monotonic() < until, _logs(tmp_path)
             time.sleep(0.1)
         assert crawl.addresses() == _all(few)
         counts = collect(settings, store, sources, "dua")
         assert (counts["sources"], counts["failed"], counts["items"]) == (2, 0, 2 * PAGES)
-        taken = store.rows("SELECT run_id, items FROM fetches ORDER BY run_id")
-        assert taken == [{"run_id": f"satu-portal-{n}", "items": PAGES} for n in range(2)]
+        taken = store.rows("SELECT source_id, items FROM fetches ORDER BY source_id")
+        assert taken == [{"source_id": f"portal-{n}", "items": PAGES} for n in range(2)]
         assert "event=item" in _logs(tmp_path)
         with pytest.raises(MonitorError, match=r"no Scrapyd takes the visit to tiada .*spider 'tiada' not found"):
             hand_out([alive], [replace(sources[0], id="tiada")], "tiga")
