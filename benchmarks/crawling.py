@@ -142,8 +142,8 @@ def throughput(folder: Path, host: str, pages: int) -> None:
             raise SystemExit(f"{name}: {found} documents of {pages} pages")
 
 
-def unchanged(folder: Path, host: str) -> None:
-    """Print what a second visit of sources costs that have nothing new."""
+def unchanged(folder: Path, host: str) -> float:
+    """Print what a second visit of sources costs that have nothing new; return CPU seconds a source."""
     entries: list[dict[str, object]] = [
         {"id": f"sumber-{number}", "kind": "feed", "address": f"http://{host}/umpan-{number}.xml"}
         for number in range(SOURCES)
@@ -151,6 +151,7 @@ def unchanged(folder: Path, host: str) -> None:
     cpu_of(crawled(folder / "tetap", host, entries, "satu"))
     seconds, megabytes = cpu_of(crawled(folder / "tetap", host, entries, "dua"))
     print(f"{SOURCES} unchanged sources again: {seconds:.1f} CPU seconds, {megabytes:.0f} MB")
+    return seconds / SOURCES
 
 
 def large_page() -> None:

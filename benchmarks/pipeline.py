@@ -15,7 +15,7 @@ import random
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -48,8 +48,8 @@ def running_words() -> list[str]:
     return [word for line in lines for word in json.loads(line)["text"].split()]
 
 
-def documents(count: int, settings: Settings, seed: int = 1) -> Iterator[RawDocument]:
-    """Yield generated documents of the last 30 days, 30 % of them near copies of an earlier one."""
+def documents(count: int, settings: Settings, seed: int = 1, hours: int = 30 * 24) -> Iterator[RawDocument]:
+    """Yield generated documents of the last hours, 30 % of them near copies of an earlier one."""
     rng = random.Random(seed)
     gazetteer = Gazetteer.load(settings.region)
     desa = list(gazetteer.desa.values())
@@ -64,7 +64,7 @@ def documents(count: int, settings: Settings, seed: int = 1) -> Iterator[RawDocu
         else:
             title, text = _fresh(rng, desa, gazetteer)
             recent = [*recent[-499:], (title, text)]
-        published = NOW - timedelta(minutes=rng.randrange(30 * 24 * 60))
+        published = NOW - timedelta(minutes=rng.randrange(hours * 60))
         yield RawDocument("bench", f"https://bench.invalid/{number}", title, text, NOW, published, "feed")
 
 
@@ -80,12 +80,12 @@ def _fresh(rng: random.Random, desa: list, gazetteer: Gazetteer) -> tuple[str, s
     return " ".join(words[:8]).title(), text
 
 
-def spool(settings: Settings, count: int) -> None:
+def spool(settings: Settings, count: int, hours: int = 30 * 24) -> None:
     """Write the documents as one spool file, a gzip member each."""
     folder = settings.spool / "bench"
     folder.mkdir(parents=True)
     with (folder / "2026-03-31-bench.jsonl.gz").open("wb") as handle:
-        for document in documents(count, settings):
+        for document in documents(count, settings, hours=hours):
             handle.write(gzip.compress(document.to_json().encode() + b"\n", compresslevel=1))
 
 
@@ -97,19 +97,26 @@ def chain(count: int) -> dict[str, float]:
         seconds: dict[str, float] = {}
         classifier = Classifier.load(settings.model)
         with Store(settings.database) as store:
-
-            def timed(stage: str, action: object) -> None:
+            for stage, action in stages(settings, store, classifier).items():
                 start = time.perf_counter()
-                action()  # type: ignore[operator]
+                action()
                 seconds[stage] = time.perf_counter() - start
-
-            voices = {"bench": Voice.PRESS}
-            timed("clean and group", lambda: take_in(settings, store, voices, "r", NOW))
-            timed("locate", lambda: locate_new(settings.region, store, "r"))
-            timed("classify", lambda: score_new(classifier, store, "r"))
-            timed("tables (31 days)", lambda: build_tables(settings, store, classifier.model_id, "r", NOW))
-            timed("tables again", lambda: build_tables(settings, store, classifier.model_id, "r", NOW))
     return seconds
+
+
+def stages(settings: Settings, store: Store, classifier: Classifier) -> dict[str, Callable[[], object]]:
+    """Return the stages of the chain, in their order."""
+
+    def tables() -> object:
+        return build_tables(settings, store, classifier.model_id, "r", NOW)
+
+    return {
+        "clean and group": lambda: take_in(settings, store, {"bench": Voice.PRESS}, "r", NOW),
+        "locate": lambda: locate_new(settings.region, store, "r"),
+        "classify": lambda: score_new(classifier, store, "r"),
+        "tables (31 days)": tables,
+        "tables again": tables,
+    }
 
 
 def tables(stories: int, days: int) -> None:
