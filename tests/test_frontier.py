@@ -9,14 +9,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import redis as redis_client
 
 from analysis.errors import ConfigError, MonitorError
+from crawlers.errors import StateError
+from crawlers.frontier import Frontier
+from crawlers.state import State
 from pipelines.collect import collect, declared_sources
 from pipelines.config import load_settings
 from pipelines.scrapyd import hand_out
@@ -216,3 +220,67 @@ def test_a_list_that_went_on_is_caught_up_with(address: str, tmp_path: Path) -> 
         paged(site, 20)
         assert crawl.run("tiga", "--frontier", "uji")["daftar"]["items"] == 5
         assert crawl.addresses("daftar") == Counter(f"{site.url}/berita/{number}" for number in range(21))
+
+
+# -- the two states say the same --------------------------------------------------------------------
+
+NOW = datetime(2026, 3, 10, 5, 0, tzinfo=UTC)
+
+
+def _said(state: State) -> list[object]:
+    """Take a state through what visits do with it; return all that it says."""
+    said: list[object] = []
+
+    def look(hours: float = 0) -> None:
+        at = NOW + timedelta(hours=hours)
+        for url in ("a", "b", "c", "d", "e"):
+            wanted = [
+                state.wants("s", url, version, at, backfill) for version in (None, "1") for backfill in (False, True)
+            ]
+            said.append((url, wanted, state.awaits_retry("s", url), state.same("s", url, "h"), state.knows("s", url)))
+        said.append((sorted(state.due("s", at)), state.settled("s"), state.visited("s"), state.cursor("s")))
+        said.append((state.paused_until("s"), state.validators("s", "feed"), state.positions("s", "gap")))
+
+    look()
+    state.want("s", [("a", "1"), ("b", None), ("c", None), ("d", None)], NOW)
+    state.skip("s", ["a", "e"])
+    look()
+    state.mark_seen("s", "a", "1", "h")
+    state.mark("s", "b", "gone", None)
+    for hours in (0, 2, 5):
+        state.mark_failed("s", "c", NOW + timedelta(hours=hours))
+        look(hours + 1.5)
+    for hours in range(6):
+        state.mark_failed("s", "d", NOW + timedelta(hours=hours))
+    look(1000)
+    state.want("s", [("c", "2")], NOW)
+    state.settle("s", "satu.jsonl.gz", [("a", "h"), ("b", "h")])
+    state.settle("s", "dua.jsonl.gz", ())
+    state.save_validators("s", "feed", '"x"', None)
+    state.keep_position("s", "gap", "3", NOW)
+    state.finish("s", NOW, "2026")
+    state.finish("s", NOW, None)
+    state.pause("s", NOW)
+    look(1000)
+    return said
+
+
+def test_a_frontier_says_what_the_state_of_one_machine_says(address: str, tmp_path: Path) -> None:
+    with closing(State(tmp_path / "state.sqlite")) as alone, closing(Frontier(address, "uji")) as shared:
+        assert _said(shared) == _said(alone)
+    with closing(Frontier(address, "lain")) as other:
+        assert not other.knows("s", "a")  # a region's addresses are its own
+    with pytest.raises(StateError, match="cannot be reached"):
+        Frontier(f"redis://127.0.0.1:{services.free_port()}", "uji")
+
+
+PLATFORMS_ALONE = {"close", "known_addresses", "withdraw", "position", "spend", "refund", "spent"}
+
+
+def test_nothing_that_web_sources_ask_of_a_state_is_missing() -> None:
+    """What a state gains has to be gained by the frontier, too."""
+    asked = {name for name, each in vars(State).items() if "_db" in getattr(each, "__code__", _none).co_names}
+    assert asked - vars(Frontier).keys() <= PLATFORMS_ALONE | {"__init__"}
+
+
+_none = (lambda: None).__code__
