@@ -158,6 +158,18 @@ def test_a_redis_that_dies_ends_the_crawl_and_loses_nothing(portals: list[Portal
     assert crawl.addresses() == _all(portals)
 
 
+def test_only_web_sources_are_shared(portals: list[Portal], address: str, tmp_path: Path) -> None:
+    (tmp_path / "laporan.csv").write_text("id,text\n1,Warga rukun dan damai di balai desa\n", encoding="utf-8")
+    crawl = _crawl(tmp_path, portals[:1], address)
+    feed_source = {"id": "portal-0", "kind": "feed", "address": portals[0].url + "/feed", "max_items": 2}
+    crawl.declare(feed_source, {"id": "laporan", "kind": "files", "address": "laporan.csv"})
+    done = crawl.run("satu", "--frontier", "uji")
+    assert [done[name]["items"] for name in ("portal-0", "laporan")] == [2, 1]
+    with closing(State(tmp_path / "state.sqlite")) as alone, closing(Frontier(address, "uji")) as shared:
+        assert (alone.visited("laporan"), shared.visited("laporan")) == (True, False)
+        assert (alone.visited("portal-0"), shared.visited("portal-0")) == (False, True)
+
+
 # -- Scrapyd --------------------------------------------------------------------------------------
 
 
@@ -274,13 +286,13 @@ def test_a_frontier_says_what_the_state_of_one_machine_says(address: str, tmp_pa
         Frontier(f"redis://127.0.0.1:{services.free_port()}", "uji")
 
 
-PLATFORMS_ALONE = {"close", "known_addresses", "withdraw", "position", "spend", "refund", "spent"}
+PLATFORMS_ALONE = {"known_addresses", "withdraw", "spend", "refund", "spent"}
 
 
 def test_nothing_that_web_sources_ask_of_a_state_is_missing() -> None:
     """What a state gains has to be gained by the frontier, too."""
     asked = {name for name, each in vars(State).items() if "_db" in getattr(each, "__code__", _none).co_names}
-    assert asked - vars(Frontier).keys() <= PLATFORMS_ALONE | {"__init__"}
+    assert asked - vars(Frontier).keys() == PLATFORMS_ALONE
 
 
 _none = (lambda: None).__code__
