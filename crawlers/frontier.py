@@ -185,6 +185,10 @@ class Frontier(State):
         """As in State."""
         return self._row(source_id, url).get("status") in OPEN
 
+    def has_failed(self, source_id: str, url: str) -> bool:
+        """As in State."""
+        return bool(self._row(source_id, url).get("failures"))
+
     def same(self, source_id: str, url: str, content_hash: str) -> bool:
         """As in State."""
         return self._row(source_id, url).get("hash") == content_hash

@@ -144,6 +144,11 @@ class State:
         row = self._db.execute("SELECT status FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()
         return row is not None and row[0] in OPEN
 
+    def has_failed(self, source_id: str, url: str) -> bool:
+        """Tell whether an address has failed since it was last had."""
+        row = self._db.execute("SELECT failures FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()
+        return row is not None and row[0] > 0
+
     def same(self, source_id: str, url: str, content_hash: str) -> bool:
         """Tell whether this very content of the address was spooled already."""
         row = self._db.execute("SELECT hash FROM urls WHERE source_id = ? AND url = ?", (source_id, url)).fetchone()

@@ -42,7 +42,8 @@ def _declared(site: Site, folder: Path, kind: str = "feed", path: str = "/feed",
         (Answer(b"belum ada", 404), "gone"),
         (Answer(status=302, headers={"Location": "/"}), "redirected_home"),
         (Answer(status=302, headers={"Location": "/persetujuan"}), "too_short"),
-        (cut(article(1), 9999, length="300"), "too_short"),  # cut off, and the length is said to be whole
+        (cut(article(1), 9999, length="300"), "cut_short"),  # and the length is said to be whole
+        (cut(article(1), 9999, length="1000"), "cut_short"),  # in the middle of what it tells
         (Answer(article(1).body, 429, headers={"Retry-After": "7200"}), "status_429"),
     ],
 )
@@ -58,6 +59,15 @@ def test_a_page_that_was_not_there_is_asked_for_again(
     crawl.forget_pauses()
     assert crawl.run("dua")["portal"]["items"] == 2
     assert set(crawl.addresses()) == {f"{site.url}/berita/{number}" for number in (1, 2)}
+
+
+def test_a_page_that_never_ends_as_html_should_is_taken_as_it_is(site: Site, tmp_path: Path) -> None:
+    page = Answer(article(1).body.replace(b"</body></html>", b""))
+    site.routes |= {"/feed": feed(site, ["/berita/1"]), "/berita/1": page}
+    crawl = _declared(site, tmp_path)
+    assert crawl.run("satu")["portal"]["rejected"] == {"cut_short": 1}
+    crawl.let_time_pass()
+    assert crawl.run("dua")["portal"]["items"] == 1
 
 
 def test_a_page_that_is_gone_for_good_is_not_asked_for_again(site: Site, tmp_path: Path) -> None:

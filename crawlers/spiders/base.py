@@ -165,6 +165,9 @@ class SourceSpider(Spider):
             self._broke(entry, "cut_short")
             return
         self._in_a_row = 0
+        if is_cut and not self.visit.run.state.has_failed(self.visit.source.id, entry.url):
+            self.visit.reject(entry, "cut_short", lasting=False)  # a false length? should it end so again, it is whole
+            return
         if not is_text(page):
             self.visit.reject(entry, "not_text", lasting=not _kind(response).startswith("text/"))
             return
@@ -178,7 +181,7 @@ class SourceSpider(Spider):
         chosen = Selectors(source.title, source.body, source.date)
         found = extract(page, response.url, run.now(), run.local, source.name, chosen)
         if found.reason:
-            is_itself = response.url == entry.url and not is_cut  # else what came may be a door, or half of it
+            is_itself = response.url == entry.url  # else what came may be a door
             self.visit.reject(entry, found.reason, lasting=is_itself and found.reason not in ("error_page", "wall"))
             return
         entry = replace(entry, title=found.title or entry.title, text=found.text)
