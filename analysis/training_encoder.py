@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from analysis.errors import ModelError
+from analysis.errors import ConfigError, ModelError
 from analysis.model_folder import HEADS, OUTPUTS
 from analysis.normalise import normalise
 from analysis.quality import macro_f1, measure
@@ -221,6 +221,8 @@ def train_encoder(
     if (folder / FACTS).exists():
         raise ModelError(f"{folder} holds a trained encoder already: name another --out, or remove it")
     train, check = validation_split(labels, plan.validation_writer)
+    if all(example.level is None for example in check):
+        raise ConfigError("labels", f"none of the {len(check)} held-out texts has a level: training is judged by them")
     tokenizer, network, commit = open_base(plan.base, plan.revision, plan.seed)
     plan = replace(plan, window=min(plan.window, network.config.max_position_embeddings - 2))
     run = Training(plan, network, tokenizer, [*train, *moods], check)

@@ -67,7 +67,11 @@ def model_train(
         if out is None:
             raise click.UsageError("give --out FOLDER")
         with training_progress() as on_step:
-            facts = train_base(Plan(base=base, **plan), labels, nlp, out, on_step, corrected)
+            try:
+                facts = train_base(Plan(base=base, **plan), labels, nlp, out, on_step, corrected)
+            except KeyboardInterrupt:
+                click.echo("stopped: the same command goes on from where the training was saved last", err=True)
+                raise
     click.echo(json.dumps(facts, indent=1))
 
 

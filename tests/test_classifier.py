@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from analysis.classifier import BLANK_LEVELS, Classifier, Encoder
 from analysis.errors import ModelError, StorageError
@@ -189,6 +190,23 @@ def test_tampered_weights_a_swapped_tokenizer_and_half_a_graph_are_refused(encod
     (folder / "encoder.onnx").write_bytes((folder / "encoder.onnx").read_bytes()[:100])
     write_manifest(folder, read_manifest(folder))
     with pytest.raises(ModelError, match="cannot be loaded"):
+        Classifier.load(folder)
+
+
+def test_weights_too_many_for_one_file_lie_beside_the_graph_and_are_hashed_too(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.training_graph.APART", 0)
+    folder = shutil.copytree(encoder, tmp_path / "large")
+    rows = Tokenizer.from_file(str(encoder / "tokenizer.json")).get_vocab_size()
+    draw(_config(rows), _weights(rows), folder / "encoder.onnx", int8=True)
+    write_manifest(folder, read_manifest(folder))
+    texts = ["warga desa rukun", "kantor desa disegel"]
+    one, other = (Classifier.load(each, threads=1).score(texts).levels for each in (encoder, folder))
+    np.testing.assert_array_equal(one, other)
+    beside = folder / "encoder.onnx.data"
+    beside.write_bytes(beside.read_bytes()[:-1] + b"x")
+    with pytest.raises(ModelError, match=r"encoder\.onnx\.data is not what"):
         Classifier.load(folder)
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from analysis.errors import ModelError
+from analysis.errors import ConfigError, ModelError
 from analysis.training_data import Example, full_texts, project_labels, read_labels, validation_split, write_labels
 from analysis.training_state import Plan
 from pipelines.config import PROJECT
@@ -118,6 +119,14 @@ def test_a_training_is_not_gone_on_with_under_another_plan(base: Path, labels: P
         train_base(Plan(base=str(base), **FAST), [labels], None, out, stop)
     with pytest.raises(ModelError, match="other settings or labels"):
         train_base(Plan(base=str(base), **FAST | {"seed": 2}), [labels], None, out, stop)
+
+
+@needs_torch
+def test_a_training_that_nothing_can_judge_is_refused(base: Path, tmp_path: Path) -> None:
+    path = tmp_path / "moods.jsonl"
+    write_labels(path, [replace(example, level=None) for example in FEW])
+    with pytest.raises(ConfigError, match="held-out texts has a level"):
+        train_base(Plan(base=str(base), **FAST), [path], None, tmp_path / "out", lambda *_: None)
 
 
 @needs_torch
