@@ -40,7 +40,7 @@ def score(
     sentences: bool,
 ) -> None:
     """Score texts: tension, level, sentiment, act, themes. One TEXT, or many with --input."""
-    from pipelines.terminal import show_score
+    from pipelines.terminal_texts import show_score
     from pipelines.texts import score_lines, score_one
 
     settings = settings_of(ctx)
@@ -64,7 +64,7 @@ def locate(
     ctx: click.Context, text: str | None, title: str, source: IO[str] | None, output: IO[str], as_json: bool
 ) -> None:
     """Locate texts in the region, with the evidence for every place. One TEXT, or many with --input."""
-    from pipelines.terminal import show_location
+    from pipelines.terminal_texts import show_location
     from pipelines.texts import locate_lines, locate_one
 
     settings = settings_of(ctx)

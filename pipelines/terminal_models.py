@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.model_compare import STEPS, Comparison
-from pipelines.terminal import shown
+from pipelines.terminal_texts import shown
 from pipelines.wording import number, signed
 
 
