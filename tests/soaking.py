@@ -203,7 +203,7 @@ def chosen_kills(seed: int, runs: int, outlets: int) -> list[Kill]:
     places = sorted(dice.sample(range(runs), len(KILLS)))
     order = dice.sample(KILLS, len(KILLS))
     return [
-        Kill(run, what, dice.randint(3, 2 * outlets), dice.uniform(0.0, 1.0))
+        Kill(run, what, dice.randint(3, 2 * outlets), dice.uniform(0.0, 0.5))
         for run, what in zip(places, order, strict=True)
     ]
 
