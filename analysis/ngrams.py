@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from analysis.errors import ModelError
 from analysis.lexicon import Lexicon, build, expand
 from analysis.model_folder import HEADS, OUTPUTS
+from analysis.records import LEVELS
 
 BITS = 18  # buckets a block = 2**BITS; more did not measure better
 CHARACTERS = (2, 3, 4, 5)
 FAMILIES = 0.4  # length of the families' block beside the two others; cross-validated over writers among 0.35 to 2
 REVIEWS = slice(OUTPUTS, OUTPUTS + HEADS[-1])  # sentiment as the review sets have it; OUTPUTS' own is the labels'
 GATE = OUTPUTS + HEADS[-1]  # whether a text is of the kind the labels are of
-COLUMNS = GATE + 1
+REACHED = slice(0, HEADS[0])  # the level is asked in three ways: is it k or more,
+CLIMBED = slice(GATE + 1, GATE + 1 + HEADS[0])  # is it k or more where it is at least k - 1,
+EXACT = slice(CLIMBED.stop, CLIMBED.stop + len(LEVELS))  # and is it just this one
+COLUMNS = EXACT.stop
+FAINT = 1e-6  # the least chance that a level is given before log-odds are taken
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _SPACE = 32
@@ -129,9 +134,10 @@ def _count(buckets: NDArray[np.int64], rows: NDArray[np.int64], n: int, idf: NDA
 
 @dataclass(frozen=True, slots=True)
 class LinearHeads:
-    """Linear heads: int8 weights (buckets, 22), one scale a head, a bias; idf (buckets,); families of words.
+    """Linear heads: int8 weights (buckets, COLUMNS), one scale a head, a bias; idf (buckets,); families of words.
 
-    The columns are the 18 outputs, then sentiment as the review sets have it, then the gate between the two.
+    The columns are the 18 outputs; sentiment as the review sets have it, and the gate between the two; the level asked
+    in two more ways.
     """
 
     weights: NDArray[np.int8]
@@ -166,7 +172,11 @@ class LinearHeads:
         )
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return (n, 18) float32 logits of normalised texts; sentiment mixed from both its heads by the gate."""
+        """Return (n, 18) float32 logits of normalised texts.
+
+        The level is the mean of the log-odds that its three ways of asking give; sentiment is mixed from both its heads
+        by the gate.
+        """
         found = features(texts, self.idf, self.known)
         out = np.tile(self.bias, (len(texts), 1))
         filled = np.flatnonzero(np.diff(found.starts))
@@ -176,4 +186,38 @@ class LinearHeads:
         ours = 0.5 * (1 + np.tanh(out[:, GATE : GATE + 1]))
         mood = slice(OUTPUTS - HEADS[-1], OUTPUTS)
         out[:, mood] = ours * out[:, mood] + (1 - ours) * out[:, REVIEWS]
+        out[:, REACHED] = (out[:, REACHED] + climbed(out[:, CLIMBED]) + told_apart(out[:, EXACT])) / 3
         return out[:, :OUTPUTS]
+
+
+def climbed(steps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the (n, 4) log-odds of reaching each level, step by step, from those of each step.
+
+    Source: the continuation-ratio model, Fienberg 1980.
+
+    >>> climbed(np.zeros((1, 4), np.float32)).round(2).tolist()
+    [[0.0, -1.100000023841858, -1.9500000476837158, -2.7100000381469727]]
+    """
+    reached = np.asarray(np.cumprod(_chance(steps), axis=1), np.float64)
+    return _log_odds(reached)
+
+
+def told_apart(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the (n, 4) log-odds of reaching each level from those of each of the five against all others.
+
+    >>> told_apart(np.zeros((1, 5), np.float32)).round(2).tolist()
+    [[1.3899999856948853, 0.4099999964237213, -0.4099999964237213, -1.3899999856948853]]
+    """
+    chances = _chance(levels)
+    return _log_odds(np.cumsum(chances[:, :0:-1], axis=1)[:, ::-1] / chances.sum(axis=1, keepdims=True))
+
+
+def _chance(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
+    return found
+
+
+def _log_odds(chances: NDArray[np.float64]) -> NDArray[np.float32]:
+    kept = np.clip(chances, FAINT, 1 - FAINT)
+    found: NDArray[np.float32] = np.log(kept / (1 - kept)).astype(np.float32)
+    return found

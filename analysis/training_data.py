@@ -153,7 +153,7 @@ def _example(row: object) -> Example:
 
 
 def project_labels(split: str = "train", folder: Path = LABELS) -> list[Example]:
-    """Return the project's own labels of one split: train or test."""
+    """Return the project's own labels of one split: train, test or hard (also never trained on)."""
     return read_labels(folder / f"tension_{split}.jsonl")
 
 

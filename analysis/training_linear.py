@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from analysis.lexicon import Lexicon, read_families
 from analysis.model_folder import HEADS, OUTPUTS
-from analysis.ngrams import BITS, COLUMNS, GATE, LinearHeads, features, lexicon
+from analysis.ngrams import BITS, CLIMBED, COLUMNS, EXACT, GATE, LinearHeads, features, lexicon
 from analysis.normalise import normalise
+from analysis.records import LEVELS
 from analysis.training_data import Example, Targets, full_texts, targets
 
 STRENGTH = 20.0  # inverse regularisation; cross-validated over writers among 5, 10, 20
@@ -51,13 +52,18 @@ def head_targets(labels: Targets) -> NDArray[np.int64]:
 
 
 def column_targets(labels: Targets) -> NDArray[np.int64]:
-    """Return (n, 22) yes/no targets of the columns: sentiment of reviews (texts without a level) stands apart."""
-    heads = head_targets(labels)
+    """Return (n, COLUMNS) yes/no targets of the columns: sentiment of reviews (texts without a level) stands apart."""
+    heads, level = head_targets(labels), labels.level[:, None]
     ours = labels.level >= 0
     own, reviews = heads.copy(), heads[:, -MOODS:].copy()
     own[~ours, -MOODS:] = -1
     reviews[ours] = -1
-    return np.hstack([own, reviews, ours[:, None].astype(np.int64)])
+    found = np.full((len(heads), COLUMNS), -1)
+    found[:, :OUTPUTS], found[:, OUTPUTS:GATE], found[:, GATE] = own, reviews, ours
+    steps, levels = np.arange(1, HEADS[0] + 1), np.arange(len(LEVELS))
+    found[:, CLIMBED] = np.where(level >= steps - 1, heads[:, : HEADS[0]], -1)
+    found[:, EXACT] = np.where(level < 0, -1, level == levels)
+    return found
 
 
 def train_linear(
@@ -67,7 +73,7 @@ def train_linear(
 
     Args:
         examples: labelled texts, the project's and the sentiment sets together.
-        columns: which of the 22 columns to fit; the others stay zero.
+        columns: which columns to fit; the others stay zero.
         known: families of words; read from data/lexicon.txt where None.
     """
     from sklearn.linear_model import LogisticRegression
@@ -83,7 +89,7 @@ def train_linear(
             bias[column] = 20.0 * float(column == GATE and bool(y[:, GATE].any()))
             continue
         strength = GATE_STRENGTH if column == GATE else STRENGTH
-        balance = "balanced" if column >= OUTPUTS - MOODS else None
+        balance = "balanced" if OUTPUTS - MOODS <= column <= GATE else None
         model = LogisticRegression(C=strength, solver="liblinear", max_iter=300, class_weight=balance)
         model.fit(x[rows], y[rows, column])
         weights[:, column], bias[column] = model.coef_[0], model.intercept_[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from scipy.special import expit
 
 from analysis.lexicon import read_families
 from analysis.model_folder import HEADS, OUTPUTS, PARTS, Manifest, write_manifest
-from analysis.ngrams import lexicon
+from analysis.ngrams import CLIMBED, COLUMNS, lexicon
 from analysis.normalise import normalise
 from analysis.quality import measure
 from analysis.tension import cumulative_to_levels, tension
@@ -19,6 +21,10 @@ from analysis.training_data import Example, full_texts, targets
 from analysis.training_linear import head_targets, train_linear
 
 OWN = OUTPUTS - HEADS[-1]  # heads that only the project's labels carry: level, act, themes
+FOLDS = 6  # groups of writers that are held out in turn
+_INSTITUTIONS = ("KPU", "Bawaslu", "Polres", "Polsek", "DPRD", "kecamatan", "dinas", "kabupaten")
+_INSTITUTION = re.compile(rf"\b(?:{'|'.join(_INSTITUTIONS)}|polisi)\b", re.IGNORECASE)
+ASKED = (*range(OWN), *range(CLIMBED.start, COLUMNS))  # their columns
 
 
 def train_kecil(
@@ -48,7 +54,7 @@ def train_kecil(
         slope[head], offset[head] = fitted.coef_[0, 0], fitted.intercept_[0]
     on_step(f"all {len(labels)} labels and {len(moods)} sentiment texts")
     folder.mkdir(parents=True, exist_ok=True)
-    train_linear([*labels, *moods]).save(folder / PARTS["ngrams"])
+    train_linear([*labels, *counterfactuals(labels), *moods]).save(folder / PARTS["ngrams"])
     told = wanted.level >= 0
     found = expected_tension(apart[told, :4] * slope[:4] + offset[:4])
     facts = {
@@ -62,21 +68,40 @@ def train_kecil(
     return write_manifest(folder, Manifest("kecil", ("ngrams",), blend, bias, {}, facts=facts))
 
 
+def counterfactuals(labels: Sequence[Example]) -> list[Example]:
+    """Return copies of every third text that names an institution, with another in its place and the same labels.
+
+    Source: rule 8 of the annotation guide; Kaushik, Hovy and Lipton 2020.
+
+    >>> counterfactuals([Example("KPU lambat sekali", level=1)])[0].text
+    'Bawaslu lambat sekali'
+    """
+    found = [e for e in labels if _INSTITUTION.search(e.text)]
+    return [
+        replace(e, text=_INSTITUTION.sub(_INSTITUTIONS[(i + 1) % len(_INSTITUTIONS)], e.text))
+        for i, e in enumerate(found[::3])
+    ]
+
+
 def across_writers(
     labels: Sequence[Example],
     on_step: Callable[[str], None] = lambda _: None,
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """Return the (n, 15) logits of each text by heads that saw no text of its writer, and the writers."""
+    """Return the (n, 15) logits of each text by heads that saw no text of its writer, and the writers.
+
+    Writers are held out one by one, or where there are many in FOLDS groups.
+    """
     writers = sorted({example.writer for example in labels})
     if len(writers) < 2:
         raise ValueError("labels of one writer only: calibration needs at least two")
     texts = [normalise(text) for text in full_texts(labels)]
     logits = np.zeros((len(labels), OWN))
     known = lexicon(read_families())
-    for writer in writers:
-        on_step(f"without writer {writer}")
-        others = train_linear([e for e in labels if e.writer != writer], range(OWN), known)
-        rows = [i for i, e in enumerate(labels) if e.writer == writer]
+    for apart in filter(None, (writers[start::FOLDS] for start in range(FOLDS))):
+        on_step(f"without writer {' and '.join(apart)}")
+        seen = [e for e in labels if e.writer not in apart]
+        others = train_linear([*seen, *counterfactuals(seen)], ASKED, known)
+        rows = [i for i, e in enumerate(labels) if e.writer in apart]
         logits[rows] = others.logits([texts[i] for i in rows])[:, :OWN]
     return logits, writers
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from analysis.records import ACTS, LEVELS, SENTIMENTS
+from analysis.records import ACTS, LEVELS
 from analysis.training_data import LABELS, Example, full_texts, project_labels
 
 RUN = 4  # words
@@ -74,17 +74,19 @@ def moving_ratio(examples: Sequence[Example]) -> float:
     return float(np.mean(shares)) if shares else 1.0
 
 
-def variety(train: Sequence[Example], test: Sequence[Example]) -> None:
-    """Print one line a writer, and how near the test split stands to the training texts."""
+def variety(train: Sequence[Example], apart: dict[str, Sequence[Example]]) -> None:
+    """Print one line a writer, and how near the splits kept apart stand to the training texts."""
     print("| writer | texts | words | distinct words | moving ratio | runs repeated within | runs of other writers |")
     print("|---|---|---|---|---|---|---|")
     for writer in sorted({e.writer for e in train}):
         own, rest = [e for e in train if e.writer == writer], [e for e in train if e.writer != writer]
         _variety_row(writer, own, shared(own, rest))
-    _variety_row("test", test, shared(test, train))
-    near = np.array(nearest_share(test, train))
-    print(f"\nTest text to its nearest training text (words in common): median {np.median(near):.2f}, ", end="")
-    print(f"99th percentile {np.quantile(near, 0.99):.2f}, largest {near.max():.2f}.")
+    for name, texts in apart.items():
+        _variety_row(name, texts, shared(texts, train))
+    for name, texts in apart.items():
+        near = np.array(nearest_share(texts, train))
+        print(f"\n{name}: words in common with the nearest training text: median {np.median(near):.2f}, ", end="")
+        print(f"99th percentile {np.quantile(near, 0.99):.2f}, largest {near.max():.2f}.")
 
 
 def _variety_row(name: str, own: Sequence[Example], others: float) -> None:
@@ -109,25 +111,24 @@ def _values(examples: Sequence[Example], field: str) -> Iterable[str]:
         yield from value if isinstance(value, tuple) else [str(value)]
 
 
-def agreement(test: Sequence[Example]) -> None:
-    """Print how far the second labelling of the test split, blind to the first, agrees with it."""
+def agreement(split: str, first: Sequence[Example]) -> None:
+    """Print how far the second labelling of a split, blind to the first, agrees with it."""
     from sklearn.metrics import cohen_kappa_score
 
-    second = [json.loads(line) for line in (LABELS / "tension_test_second.jsonl").read_text().splitlines()]
-    print(f"\n| of {len(second)} texts labelled twice | same | kappa |\n|---|---|---|")
-    for field, order, weights in (("level", range(len(LEVELS)), "quadratic"), ("act", ACTS, None),
-                                  ("sentiment", SENTIMENTS, None)):  # fmt: skip
-        one = [order.index(getattr(test[row["line"] - 1], field)) for row in second]
+    second = [json.loads(line) for line in (LABELS / f"tension_{split}_second.jsonl").read_text().splitlines()]
+    print(f"\n| {split}: {len(second)} texts labelled twice | same | kappa |\n|---|---|---|")
+    for field, order, weights in (("level", range(len(LEVELS)), "quadratic"), ("act", ACTS, None)):
+        one = [order.index(getattr(first[row["line"] - 1], field)) for row in second]
         two = [order.index(row[field]) for row in second]
         kappa = cohen_kappa_score(one, two, labels=range(len(order)), weights=weights)
         print(f"| {field} | {np.mean(np.equal(one, two)):.1%} | {kappa:.3f}{' (quadratic)' if weights else ''} |")
-    apart = [abs(row["level"] - (test[row["line"] - 1].level or 0)) for row in second]
+    apart = [abs(row["level"] - (first[row["line"] - 1].level or 0)) for row in second]
     print(f"\nLevels apart by one: {apart.count(1)}, by two or more: {sum(a > 1 for a in apart)}.")
 
 
 if __name__ == "__main__":
-    TRAIN, TEST = project_labels("train"), project_labels("test")
-    variety(TRAIN, TEST)
-    balance({"train": TRAIN, "test": TEST})
-    if (LABELS / "tension_test_second.jsonl").exists():
-        agreement(TEST)
+    TRAIN, APART = project_labels("train"), {split: project_labels(split) for split in ("test", "hard")}
+    variety(TRAIN, APART)
+    balance({"train": TRAIN, **APART})
+    for split, texts in APART.items():
+        agreement(split, texts)

@@ -25,6 +25,7 @@ from analysis.quality import auc
 from analysis.tension import cumulative_to_levels, tension
 from analysis.training_data import Example, project_labels
 from analysis.training_linear import train_linear
+from analysis.training_preset import ASKED
 
 LENGTHS = (150, 300, 600)
 ENOUGH = 20
@@ -63,7 +64,7 @@ def main() -> None:
     labels, shipped = project_labels(), Classifier.load(DEFAULT)
     found: dict[tuple[int, str], list[tuple[float, float, float]]] = {}
     for writer in sorted({e.writer for e in labels}):
-        heads = train_linear([e for e in labels if e.writer != writer], heads=range(HEADS[0]))
+        heads = train_linear([e for e in labels if e.writer != writer], columns=ASKED)
         model = Classifier(shipped.manifest, heads, None)
         own = [e for e in labels if e.writer == writer]
         for words in LENGTHS:

@@ -119,10 +119,12 @@ def test_a_hundred_thousand_words_are_read_in_seconds_and_where_they_are_content
     calm = "Rapat pagi di balai desa membahas jadwal kerja bakti dan arisan. "
     long = calm * 10_000
     start = time.process_time()
-    scores = model.score([long, long[: 20 * len(calm)] + "Massa membakar rumah dan membacok warga. " + long])
+    tense = long[: 20 * len(calm)] + "Massa membakar rumah dan membacok warga. " + long
+    scores = model.score([long, tense])
     assert time.process_time() - start < 10
     assert sound(scores)
-    assert tension(scores.levels)[1] > 2 * tension(scores.levels)[0]
+    assert "membacok" in model.read("", tense)[0]
+    assert tension(scores.levels)[1] > 1.5 * tension(scores.levels)[0]
 
 
 def test_a_hundred_thousand_words_fit_the_window_of_an_encoder(encoder: Path) -> None:
@@ -175,7 +177,7 @@ def test_heads_of_another_number_are_refused(tmp_path: Path) -> None:
         folder / "ngrams.npz"
     )
     write_manifest(folder, read_manifest(folder))
-    with pytest.raises(ModelError, match="5 heads in place of 22"):
+    with pytest.raises(ModelError, match="5 heads in place of 31"):
         Classifier.load(folder)
 
 

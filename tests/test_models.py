@@ -58,6 +58,12 @@ def test_the_shipped_model_holds_its_floors_on_the_test_split(scored: tuple[list
     assert below(measure(targets(texts).level, tension(scores.levels)), floors("test")) == {}
 
 
+def test_the_shipped_model_holds_its_floors_where_neither_words_nor_tone_tell_the_level(kecil: Classifier) -> None:
+    texts = project_labels("hard")
+    scores = kecil.score([e.text for e in texts], [e.title for e in texts])
+    assert below(measure(targets(texts).level, tension(scores.levels)), floors("hard")) == {}
+
+
 def test_tension_in_news_is_more_than_being_negative(scored: tuple[list[Example], Scores]) -> None:
     texts, scores = scored
     news = np.array([e.kind in ("headline", "news", "article") for e in texts])
@@ -128,6 +134,7 @@ def test_a_measure_is_what_the_labels_say() -> None:
 
 
 def test_no_label_stands_twice_and_no_test_text_was_trained_on() -> None:
-    texts = [" ".join(f"{e.title} {e.text}".casefold().split()) for e in project_labels() + project_labels("test")]
+    apart = project_labels("test") + project_labels("hard")
+    texts = [" ".join(f"{e.title} {e.text}".casefold().split()) for e in project_labels() + apart]
     assert len(texts) == len(set(texts))
-    assert not {e.writer for e in project_labels()} & {e.writer for e in project_labels("test")}
+    assert not {e.writer for e in project_labels()} & {e.writer for e in apart}
