@@ -223,7 +223,9 @@ def is_single(before: list[str]) -> bool:
 
 
 def _strong(words: list[str]) -> str:
-    return "" if _STRONG.keys().isdisjoint(words) else next(_STRONG[word] for word in words if word in _STRONG)
+    strong = () if _STRONG.keys().isdisjoint(words) else [i for i, word in enumerate(words) if word in _STRONG]
+    # "putra Desa D" is a person's home, "final voli putra di lapangan Desa D" is none
+    return next((_STRONG[words[i]] for i in strong if words[i] not in _CHILD or "di" not in words[:i]), "")
 
 
 def _near(words: list[str]) -> str:
@@ -263,6 +265,7 @@ _STRONG = {
     }.items()
     for word in words.split()
 }
+_CHILD = frozenset({"putra", "putri"})
 _AT = frozenset("di depan dpn belakang halaman samping gedung lapangan".split())
 _TEAM = frozenset("bola voli kesebelasan kontingen skuad atlet pemain klub".split())
 _UNION = frozenset("ikatan himpunan paguyuban persatuan perkumpulan".split())

@@ -107,6 +107,7 @@ TOLD = [
     ("Massa Serang Balai Desa Bagelen", "Kaca pecah di Desa Bagelen, Kecamatan Gedong Tataan.", [BAGELEN]),
     ("", "TANGGAMUS - Berbeda dari Pesawaran yang ramai, di sini botol kami bawa sampai ke Kota Agung.", []),
     ("Puskesmas Penuh", "Ibu hamil Desa Gerning, Tegineneng, dirujuk ke puskesmas di Hanura.", [GERNING]),
+    ("", "Final voli putra di lapangan Desa Bagelen, Kecamatan Gedong Tataan, ditonton ratusan warga.", [BAGELEN]),
     ("", "lapor min, listrik mati 4 hari, ini Sukamaju Punduh ya bukan yg Kedondong", ["18.09.06.2020"]),
 ]
 
