@@ -18,7 +18,7 @@ class PlaceLabel:
     """One text and where its matter takes place, by a careful reader."""
 
     id: str
-    split: str  # dev or test
+    split: str  # dev, test or fresh
     kind: str
     title: str
     text: str
