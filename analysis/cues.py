@@ -71,16 +71,16 @@ _NEAR = {
         bersembunyi kabur melarikan dijemput disergap penangkapan dilimpahkan dirujuk dimakamkan penadah""",
     "home": """
         tinggal berdomisili beralamat bermukim berasal lahir dibesarkan kontrakan menetap bertempat tetangga
-        tetanggaku pulang mudik kelahiran asal""",
+        tetanggaku pulang mudik kelahiran asal ditemui""",
     "comparison": """
         kayak kyk kek kaya laksana kira serupa beda bukan bandingkan membandingkan mantan eks pernah dulu dahulu
         sebelumnya dibanding dibandingkan ketimbang belajar studi mencontoh berbeda dipindahkan pindah mutasi pindahan
         bertugas dikelilingi bertetangga bersebelahan berbatasan berdekatan berdampingan bersebelah tetanggaan
         keberhasilan kesuksesan berkaca berguru ditiru mengadopsi diadopsi terinspirasi inspirasi rujukan acuan
         mengacu setara seindah sehebat separah seramai ibarat bak persis mengingatkan teringat halnya dialami kalah
-        mengalahkan menyaingi mengungguli ungguli semacam""",
+        mengalahkan menyaingi mengungguli ungguli semacam daripada seperti banding dikira disangka""",
     "direction": """
-        menyeberang berangkat bertolak dekat deket sebelah seberang jauh""",
+        menyeberang berangkat bertolak dekat deket sebelah seberang jauh mau hendak menikmati""",
 }
 NEAR = {word: role for role, words in _NEAR.items() for word in words.split()}
 _PASSED = frozenset(
@@ -88,7 +88,7 @@ _PASSED = frozenset(
     kabupaten kab kota yang terjadi itu salah satu sebuah juga oleh polisi petugas rumahnya rumah hukum halaman
     halamannya paksa pasar dengan saat kita kami yg emang memang nya kerabat kerabatnya saudaranya orangtuanya
     mertuanya temannya kekasihnya tempat kos indekos penginapan persembunyian persembunyiannya sama saya kasus
-    peristiwa kejadian batas ada""".split()
+    peristiwa kejadian batas ada langsung perbatasan""".split()
 )
 
 
@@ -209,7 +209,9 @@ def _marked(words: list[str], trigger: str) -> str:
         return "organisation"  # "Ikatan Keluarga A"
     if words[1:2] == ["kapal"] and words[0] not in BESIDE and not trigger:
         return "ship"  # "kapal penumpang A"
-    return "comparison" if "lebih" in words and "dari" in words[:3] else ""
+    if words[:2] in (["dari", "jauh"], ["dr", "jauh"]):
+        return "direction"  # "tak jauh dari A"
+    return "" if _MORE.isdisjoint(words) or _FROM_HERE.isdisjoint(words[:3]) else "comparison"
 
 
 def is_single(before: list[str]) -> bool:
@@ -224,8 +226,17 @@ def is_single(before: list[str]) -> bool:
 
 def _strong(words: list[str]) -> str:
     strong = () if _STRONG.keys().isdisjoint(words) else [i for i, word in enumerate(words) if word in _STRONG]
-    # "putra Desa D" is a person's home, "final voli putra di lapangan Desa D" is none
-    return next((_STRONG[words[i]] for i in strong if words[i] not in _CHILD or "di" not in words[:i]), "")
+    return next((_STRONG[words[i]] for i in strong if _holds(words[i], words[:i])), "")
+
+
+def _holds(word: str, between: list[str]) -> bool:
+    """Tell whether a strong word still speaks of the place, by the words between them.
+
+    So in "putra Desa D", not in "final voli putra di lapangan Desa D"; of B alone in "membandingkan A dengan B".
+    """
+    if word in _CHILD:
+        return "di" not in between
+    return word not in _BESIDE_ANOTHER or "dengan" in between
 
 
 def _near(words: list[str]) -> str:
@@ -266,13 +277,17 @@ _STRONG = {
     for word in words.split()
 }
 _CHILD = frozenset({"putra", "putri"})
+_BESIDE_ANOTHER = frozenset({"membandingkan", "menyamakan"})
+_MORE, _FROM_HERE = frozenset({"lebih", "lbh"}), frozenset({"dari", "dr"})
 _AT = frozenset("di depan dpn belakang halaman samping gedung lapangan".split())
 _TEAM = frozenset("bola voli kesebelasan kontingen skuad atlet pemain klub".split())
 _UNION = frozenset("ikatan himpunan paguyuban persatuan perkumpulan".split())
 _FACILITY = frozenset("puskesmas pustu klinik rsud pasar polsek mapolsek polres mapolres rutan".split())
 _TOWARDS = frozenset({"ke", "menuju"})
 _SINGLE = frozenset("seorang beberapa salah merupakan adalah diketahui tercatat ternyata sebagai".split())
-_HOUSEHOLD = frozenset("rumahnya kampungnya desanya keluarganya mertuanya orangtuanya kerabatnya kecilnya".split())
+_HOUSEHOLD = frozenset(
+    "rumahnya kediamannya kampungnya desanya keluarganya mertuanya orangtuanya kerabatnya kecilnya".split()
+)
 _FORMER = frozenset({"mantan", "eks"})
 _HEADS = frozenset(
     "kepala sekretaris aparat aparatur perangkat pemerintah pemerintahan kantor balai bendahara ketua".split()

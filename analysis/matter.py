@@ -80,7 +80,8 @@ def _visitors(events: Sequence[Found], found: Sequence[Found], plain: dict[str, 
 def _weighed(events: list[Found], found: Sequence[Found], plain: dict[str, str]) -> list[Found]:
     """Weigh places of the region against places outside: which of them are asides."""
     outside = [hit for hit in events if is_outside(hit)]
-    if corrected := [hit for hit in outside if _is_correction(hit, plain)]:
+    told = [*outside, *(hit for hit in found if is_outside(hit) and hit.role == "origin")]
+    if corrected := [hit for hit in told if _is_correction(hit, plain)]:
         return corrected
     events = _without_roundup(_without_likened(events, found), plain)
     return outside if _lies_elsewhere(events, found, plain) else events

@@ -107,6 +107,9 @@ TOLD = [
     ("Massa Serang Balai Desa Bagelen", "Kaca pecah di Desa Bagelen, Kecamatan Gedong Tataan.", [BAGELEN]),
     ("", "TANGGAMUS - Berbeda dari Pesawaran yang ramai, di sini botol kami bawa sampai ke Kota Agung.", []),
     ("Puskesmas Penuh", "Ibu hamil Desa Gerning, Tegineneng, dirujuk ke puskesmas di Hanura.", [GERNING]),
+    ("", "Parkir di Mutun mahal, kata yang membandingkan Mutun dengan Pantai Sebalang.", ["18.09.10.2008"]),
+    ("", "Menara berdiri di Maja, tak jauh dari Penyandingan, kata Camat Marga Punduh.", ["18.09.08.2002"]),
+    ("Foto Harimau Masuk Kampung Way Khilau Ternyata dari Suoh", "Kandang jebak dipasang di Suoh, Lampung Barat.", []),
     ("", "Final voli putra di lapangan Desa Bagelen, Kecamatan Gedong Tataan, ditonton ratusan warga.", [BAGELEN]),
     ("", "lapor min, listrik mati 4 hari, ini Sukamaju Punduh ya bukan yg Kedondong", ["18.09.06.2020"]),
 ]

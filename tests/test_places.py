@@ -45,7 +45,7 @@ def test_the_labels_are_whole() -> None:
         len({label.id for label in labels})
         == len({(label.title, label.text) for label in labels})
         == len(labels)
-        >= 1590
+        >= 1900
     )
     assert len(read_places(LABELS, "test")) >= 320
     for label in labels:
