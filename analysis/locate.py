@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
 
-from analysis import chains, cues
+from analysis import chains, cues, gazetteer, matter, mentions, whole_text
+from analysis.fingerprint import fingerprint
 from analysis.gazetteer import Gazetteer, Sense
 from analysis.matter import ASIDE, PEOPLE, events_of, is_outside, outweighed
 from analysis.mentions import Field, Found, Names, read
@@ -31,9 +33,13 @@ from analysis.whole_text import (
     take,
 )
 
-RULES = "2026-11-25c"  # changed with the rules: stories located by others are located anew
 _HERE = frozenset({"desa", "kecamatan", "kabupaten", "landmark"})
 _DATELINE = re.compile(r"[\s.,]*[-|:]|[\s.,]*(?:\([^)]{2,40}\)|[\w. ]{3,25})\s*[-|:](?!\w)")
+
+
+def rules() -> bytes:
+    """Return a hash of the rules: stories located by others are located anew."""
+    return fingerprint(gazetteer, mentions, cues, chains, matter, whole_text, sys.modules[__name__])
 
 
 class Locator:

@@ -11,7 +11,7 @@ from pathlib import Path
 from analysis.classifier import Classifier
 from analysis.errors import MonitorError
 from analysis.gazetteer import Gazetteer
-from analysis.locate import RULES, Locator
+from analysis.locate import Locator, rules
 from analysis.records import ACTS, THEMES, Location, Scores
 from analysis.tension import tension
 from pipelines.store import Row
@@ -23,7 +23,7 @@ THEME_THRESHOLD = 0.5
 
 def gazetteer_id(region: Path) -> str:
     """Return a hash of the region's place tables and the rules: others of either ask for other places."""
-    digest = hashlib.sha256(RULES.encode())
+    digest = hashlib.sha256(rules())
     for file in [*sorted(region.glob("*.csv")), region / "region.toml"]:
         if file.name != "calendar.csv" and file.is_file():
             digest.update(file.read_bytes())
