@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from analysis import normalise as normalisation
 from analysis import sentences
 from analysis.errors import ModelError
+from analysis.fingerprint import fingerprint
 from analysis.model_folder import HEADS, OUTPUTS, PARTS, Manifest, verify
 from analysis.ngrams import LinearHeads
 from analysis.normalise import normalise, readable
 from analysis.records import Scores, SentenceScore
 from analysis.sentences import condense, joined, spans
-from analysis.tension import cumulative_to_levels, tension
+from analysis.tension import chance, cumulative_to_levels, tension
 
 DEFAULT = Path(__file__).parent.parent / "data" / "models" / "kecil"
 TOKEN_BUDGET = 512  # padded tokens of one encoder batch: what stays in the cache; benchmarks/README.md
@@ -74,13 +75,9 @@ class Recent:
         self._outputs |= outputs
 
 
-@cache
 def reading() -> bytes:
     """Return a hash of how a text is read before it is scored: another way of reading asks for other outputs."""
-    digest = hashlib.blake2b(digest_size=16)
-    for file in (normalisation.__file__, sentences.__file__, __file__):
-        digest.update(Path(str(file)).read_bytes())
-    return digest.digest()
+    return fingerprint(normalisation, sentences, sys.modules[__name__])
 
 
 class Encoder:
@@ -272,15 +269,10 @@ class Classifier:
 
     def _probabilities(self, outputs: NDArray[np.float32], blank: NDArray[np.bool_]) -> Scores:
         level, act, theme, mood = np.split(outputs, np.cumsum(HEADS)[:-1], axis=1)
-        levels, acts = cumulative_to_levels(_sigmoid(level)), _softmax(act)
-        themes, sentiment = _sigmoid(theme), _softmax(mood)
+        levels, acts = cumulative_to_levels(chance(level)), _softmax(act)
+        themes, sentiment = chance(theme), _softmax(mood)
         levels[blank], acts[blank], themes[blank], sentiment[blank] = BLANK_LEVELS, BLANK_ACTS, 0, BLANK_SENTIMENT
         return Scores(levels, acts, themes, sentiment, self.model_id)
-
-
-def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = 0.5 * (1 + np.tanh(0.5 * x))
-    return found
 
 
 def _softmax(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -209,7 +209,7 @@ def _marked(words: list[str], trigger: str) -> str:
         return "organisation"  # "Ikatan Keluarga A"
     if words[1:2] == ["kapal"] and words[0] not in BESIDE and not trigger:
         return "ship"  # "kapal penumpang A"
-    if words[:2] in (["dari", "jauh"], ["dr", "jauh"]):
+    if words[0] in _FROM_HERE and words[1:2] == ["jauh"]:
         return "direction"  # "tak jauh dari A"
     return "" if _MORE.isdisjoint(words) or _FROM_HERE.isdisjoint(words[:3]) else "comparison"
 

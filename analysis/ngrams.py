@@ -13,6 +13,7 @@ from analysis.errors import ModelError
 from analysis.lexicon import Lexicon, build, expand
 from analysis.model_folder import HEADS, OUTPUTS
 from analysis.records import LEVELS
+from analysis.tension import chance
 
 BITS = 18  # buckets a block = 2**BITS; more did not measure better
 CHARACTERS = (2, 3, 4, 5)
@@ -183,7 +184,7 @@ class LinearHeads:
         if len(filled):
             parts = self.weights[found.indices] * found.values[:, None]
             out[filled] += np.add.reduceat(parts, found.starts[filled], axis=0) * self.scale
-        ours = 0.5 * (1 + np.tanh(out[:, GATE : GATE + 1]))
+        ours = chance(2 * out[:, GATE : GATE + 1])
         mood = slice(OUTPUTS - HEADS[-1], OUTPUTS)
         out[:, mood] = ours * out[:, mood] + (1 - ours) * out[:, REVIEWS]
         out[:, REACHED] = (out[:, REACHED] + climbed(out[:, CLIMBED]) + told_apart(out[:, EXACT])) / 3
@@ -198,7 +199,7 @@ def climbed(steps: NDArray[np.float32]) -> NDArray[np.float32]:
     >>> climbed(np.zeros((1, 4), np.float32)).round(2).tolist()
     [[0.0, -1.100000023841858, -1.9500000476837158, -2.7100000381469727]]
     """
-    reached = np.asarray(np.cumprod(_chance(steps), axis=1), np.float64)
+    reached = np.asarray(np.cumprod(chance(steps.astype(np.float64)), axis=1), np.float64)
     return _log_odds(reached)
 
 
@@ -208,13 +209,8 @@ def told_apart(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     >>> told_apart(np.zeros((1, 5), np.float32)).round(2).tolist()
     [[1.3899999856948853, 0.4099999964237213, -0.4099999964237213, -1.3899999856948853]]
     """
-    chances = _chance(levels)
+    chances = chance(levels.astype(np.float64))
     return _log_odds(np.cumsum(chances[:, :0:-1], axis=1)[:, ::-1] / chances.sum(axis=1, keepdims=True))
-
-
-def _chance(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
-    return found
 
 
 def _log_odds(chances: NDArray[np.float64]) -> NDArray[np.float32]:

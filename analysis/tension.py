@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.records import LEVELS
+
+Precision = TypeVar("Precision", np.float32, np.float64)
 
 
 def tension(levels: NDArray[Any]) -> NDArray[np.float64]:
@@ -25,6 +27,21 @@ def tension(levels: NDArray[Any]) -> NDArray[np.float64]:
     [0.0, 0.75]
     """
     return np.asarray(levels, np.float64) @ np.linspace(0.0, 1.0, len(LEVELS))
+
+
+def chance(log_odds: NDArray[Precision]) -> NDArray[Precision]:
+    """Return the chance that log-odds stand for, in their own precision.
+
+    >>> chance(np.array([0.0, 2.0])).round(3).tolist()
+    [0.5, 0.881]
+    """
+    found: NDArray[Precision] = 0.5 * (1 + np.tanh(0.5 * log_odds))
+    return found
+
+
+def expected_tension(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the tension of each text from (n, 4) log-odds of reaching level 1, 2, 3 and 4."""
+    return tension(cumulative_to_levels(chance(logits)))
 
 
 def nearest_level(score: float | None) -> int | None:

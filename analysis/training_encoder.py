@@ -17,13 +17,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from analysis.errors import ConfigError, ModelError
 from analysis.model_folder import HEADS, OUTPUTS
 from analysis.normalise import normalise
 from analysis.quality import macro_f1, measure
-from analysis.tension import cumulative_to_levels, tension
+from analysis.tension import expected_tension
 from analysis.training_data import Example, Targets, full_texts, targets, validation_split
 from analysis.training_folder import FACTS, open_base, write_folder
 from analysis.training_state import Kept, Plan, Progress
@@ -168,7 +167,7 @@ class Training:
         now = self.progress
         level, found = self.check.labels.level, self.predict(self.check)
         told = level >= 0
-        said = tension(cumulative_to_levels(expit(found[told, : HEADS[0]])))
+        said = expected_tension(found[told, : HEADS[0]])
         error = float(np.sqrt(np.mean((said - level[told] / HEADS[0]) ** 2)))
         now.history.append({"epoch": now.epoch, "tension_error": round(error, 5)})
         better = now.best is None or error < now.best
@@ -247,7 +246,7 @@ def judged(logits: NDArray[np.float32], labels: Targets) -> dict[str, float]:
     """Return how well (n, 18) logits agree with the labels there are: tension, act and sentiment."""
     told = labels.level >= 0
     level, act, _, mood = np.split(logits, np.cumsum(HEADS)[:-1], axis=1)
-    found = measure(labels.level[told], tension(cumulative_to_levels(expit(level[told])))) if told.any() else {}
+    found = measure(labels.level[told], expected_tension(level[told])) if told.any() else {}
     for name, wanted, said in (("act", labels.act, act), ("sentiment", labels.sentiment, mood)):
         score = macro_f1(wanted[wanted >= 0], said[wanted >= 0].argmax(axis=1))
         found |= {} if score is None else {f"{name}_macro_f1": round(score, 4)}

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from analysis.calibration import calibrate
 from analysis.classifier import DEFAULT, Classifier, Encoder
@@ -18,7 +17,7 @@ from analysis.errors import ModelError
 from analysis.model_folder import HEADS, OUTPUTS, PARTS, STANDARD, Manifest, write_manifest
 from analysis.normalise import normalise
 from analysis.quality import measure, reliability
-from analysis.tension import cumulative_to_levels, tension
+from analysis.tension import expected_tension
 from analysis.training_data import Example, full_texts, targets
 from analysis.training_folder import WEIGHTS, quiet, read_facts
 from analysis.training_graph import draw
@@ -129,4 +128,4 @@ def _compare(name: str, wanted: NDArray[np.float32], logits: NDArray[np.float32]
 
 
 def _tension(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    return tension(cumulative_to_levels(expit(logits[:, : HEADS[0]])))
+    return expected_tension(logits[:, : HEADS[0]])

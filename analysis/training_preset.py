@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from analysis.lexicon import read_families
 from analysis.model_folder import HEADS, OUTPUTS, PARTS, Manifest, write_manifest
 from analysis.ngrams import CLIMBED, COLUMNS, lexicon
 from analysis.normalise import normalise
 from analysis.quality import measure
-from analysis.tension import cumulative_to_levels, tension
+from analysis.tension import expected_tension
 from analysis.training_data import Example, full_texts, targets
 from analysis.training_linear import head_targets, train_linear
 
@@ -104,8 +103,3 @@ def across_writers(
         rows = [i for i, e in enumerate(labels) if e.writer in apart]
         logits[rows] = others.logits([texts[i] for i in rows])[:, :OWN]
     return logits, writers
-
-
-def expected_tension(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the tension that the classifier gives for (n, 4) logits of level >= 1..4."""
-    return tension(cumulative_to_levels(expit(logits)))

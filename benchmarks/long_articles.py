@@ -16,13 +16,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from analysis.classifier import DEFAULT, LONG, Classifier
 from analysis.model_folder import HEADS
 from analysis.normalise import normalise
 from analysis.quality import auc
-from analysis.tension import cumulative_to_levels, tension
+from analysis.tension import expected_tension
 from analysis.training_data import Example, project_labels
 from analysis.training_linear import train_linear
 from analysis.training_preset import ASKED
@@ -56,7 +55,7 @@ def judged(model: Classifier, texts: Sequence[str]) -> dict[str, NDArray[np.floa
         "chosen sentences": [(chosen, None) for chosen, _ in read],
         "chosen and whole": read,
     }
-    return {name: tension(cumulative_to_levels(expit(model._blend(way)[:, : HEADS[0]]))) for name, way in ways.items()}
+    return {name: expected_tension(model._blend(way)[:, : HEADS[0]]) for name, way in ways.items()}
 
 
 def main() -> None:

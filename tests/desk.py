@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from selenium.common.exceptions import WebDriverException
+
 from benchmarks import browser, year
 from pipelines import ledger
 from pipelines.config import PROJECT, Settings, load_settings
@@ -80,7 +82,7 @@ class Desk:
 def _gone(element: Any) -> bool:
     try:
         return not element.is_enabled()
-    except Exception:
+    except WebDriverException:  # the page that it stood on has gone
         return True
 
 
