@@ -13,7 +13,7 @@ from analysis import chains, cues, gazetteer, matter, mentions, whole_text
 from analysis.fingerprint import fingerprint
 from analysis.gazetteer import Gazetteer, Sense
 from analysis.matter import ASIDE, PEOPLE, events_of, is_outside, outweighed
-from analysis.mentions import Field, Found, Names, read
+from analysis.mentions import OWN, Field, Found, Names, read
 from analysis.records import Candidate, Location, Mention, PlaceLevel
 from analysis.whole_text import (
     OTHER_KECAMATAN,
@@ -33,7 +33,6 @@ from analysis.whole_text import (
     take,
 )
 
-_HERE = frozenset({"desa", "kecamatan", "kabupaten", "landmark"})
 _DATELINE = re.compile(r"[\s.,]*[-|:]|[\s.,]*(?:\([^)]{2,40}\)|[\w. ]{3,25})\s*[-|:](?!\w)")
 
 
@@ -55,9 +54,10 @@ class Locator:
         Args: source_region: code of the region a source writes about; weak evidence.
         """
         fields = [read(name, content) for name, content in (("title", title), ("text", text)) if content]
-        found = [hit for each in fields for hit in self._read(each)]
-        if not found:
-            return Location(PlaceLevel.NONE, reason="no place of the region is named")
+        names = [self._names.find(each) for each in fields]
+        if all(hit.levels.isdisjoint(OWN) for each in names for hit in each):
+            return self._outside(names, fields)
+        found = [hit for each in zip(fields, names, strict=True) for hit in self._read(*each)]
         competing = speaks_of_another(found)
         self._prefer_desa(found)
         grouped = [list(group) for _, group in groupby(found, key=chain_key)]
@@ -73,9 +73,23 @@ class Locator:
         self._settle(found, context)
         return self._decide(found, {each.name: each.plain for each in fields})
 
-    def _read(self, text: Field) -> list[Found]:
-        """Find the names of a field; say what each is called, what part it plays, and which belong together."""
-        found = self._names.find(text)
+    def _outside(self, names: Sequence[Sequence[Found]], fields: Sequence[Field]) -> Location:
+        """Say that a text names no place of the region: there is nothing to weigh."""
+        words = self.gazetteer.words
+        found = [
+            hit
+            for field, hits in zip(fields, names, strict=True)
+            for hit in hits
+            if hit.name not in words or cues.is_located(cues.words_before(field.plain, hit.start))
+        ]
+        for hit in found:
+            choose_elsewhere(hit, "place outside the region")
+        reason = "only other places are named" if found else "no place of the region is named"
+        level = PlaceLevel.ELSEWHERE if found else PlaceLevel.NONE
+        return Location(level, mentions=tuple(map(_mention, found)), reason=reason, confidence=0.8 if found else 0.0)
+
+    def _read(self, text: Field, found: list[Found]) -> list[Found]:
+        """Say what each name of a field is called, what part it plays, and which belong together."""
         floor = 0
         for hit in found:
             before = cues.words_before(text.plain, hit.start, floor)
@@ -89,7 +103,7 @@ class Locator:
             if hit.role == "resident" and cues.is_single(before):
                 hit.role = "inhabitant"
             hit.located = cues.is_located(words)
-            if words[:1] == ["ke"] and hit.role == "event" and not hit.levels & _HERE:
+            if words[:1] == ["ke"] and hit.role == "event" and not hit.levels & OWN:
                 hit.role = "direction"  # goods sent to another place
         chains.link(found, text.plain)
         first = [hit for hit in found if hit.chain == 1 and not hit.trigger]
@@ -300,7 +314,7 @@ class Locator:
 
 def _is_place(hit: Found, found: Sequence[Found]) -> bool:
     """Tell whether a name that is a word is meant as a place: "di Serang", not "Massa Serang Balai Desa"."""
-    if not _HERE.isdisjoint(hit.levels) or hit.trigger or hit.role not in ("event", "resident"):
+    if not OWN.isdisjoint(hit.levels) or hit.trigger or hit.role not in ("event", "resident"):
         return True
     if hit.located and hit.raw[0].isupper() and (hit.field == "text" or "elsewhere_kabupaten" in hit.levels):
         return True

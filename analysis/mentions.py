@@ -33,7 +33,7 @@ _TWO_WORDS = re.compile(r"(\w+)(?: (\w+)(?: \w+)?)?")
 _BEFORE = re.compile(r" (?P<two>(?:\w+ )?(?P<one>\w+)) +(?:kec(?:amatan)? +)?$")
 _ANNOUNCING = "desa ds dsa kampung kp pekon kelurahan kel kecamatan kec kabupaten kab kota".split()
 _PLACE_FOLLOWS, _TEASER_FOLLOWS = "a place follows", "a teaser follows"
-_OWN = frozenset({"desa", "kecamatan", "kabupaten", "landmark"})
+OWN = frozenset({"desa", "kecamatan", "kabupaten", "landmark"})
 _KABUPATEN = ("ten", "kab", "ota")  # how kabupaten, kab and kota end
 _KECAMATAN = ("tan", "kec")
 _Match = tuple[int, int, str, tuple[Sense, ...], frozenset[str], bool]  # start, end, name, senses, levels, misspelt
@@ -92,7 +92,7 @@ class Names:
         self._senses = gazetteer.senses
         self._by_half: dict[str, list[str]] = {}
         for name, senses in gazetteer.senses.items():
-            if len(name) >= FUZZY_LENGTH and _OWN & {sense.level for sense in senses}:
+            if len(name) >= FUZZY_LENGTH and OWN & {sense.level for sense in senses}:
                 for size in {(len(name) - 2) // 2, (len(name) - 1) // 2, len(name) // 2}:
                     for half in _halves(name, size):
                         self._by_half.setdefault(half, []).append(name)
@@ -115,7 +115,7 @@ class Names:
             return []
         lower = not _NAMES.search(text.original, 0, 1000)
         if announced or any("kecamatan" in match[4] for match in matches):
-            known = {start for start, _, _, _, levels, _ in matches if not levels.isdisjoint(_OWN)}
+            known = {start for start, _, _, _, levels, _ in matches if not levels.isdisjoint(OWN)}
             matches += self._unknown(text, padded, announced, known, lower)
             matches += self._before_kecamatan(padded, matches)
         if not matches:
@@ -132,7 +132,7 @@ class Names:
             span = (text.at[start], text.at[end - 1] + 1)
             raw = text.original[span[0] : span[1]]
             capital = lower or raw[0].isupper()
-            if not capital and len(name) < DISTINCT and levels.isdisjoint(_OWN):
+            if not capital and len(name) < DISTINCT and levels.isdisjoint(OWN):
                 continue  # a word, in a text that writes names with capitals
             found.append(Found(text.name, start, end, span, raw, name, senses, capital, fuzzy, levels=levels))
         return found
