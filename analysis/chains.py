@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from analysis.cues import DESA, DUSUN, KABUPATEN, KECAMATAN
 from analysis.mentions import DISTINCT, Found
 
+LONGEST = 150  # names of one chain: a kabupaten's desa in a list; more are no sentence
 _LONGEST_GAP = 45  # characters between two names of one chain
 PASSED_ON = frozenset(
     "resident inhabitant origin home comparison arrest direction dateline organisation person office".split()
@@ -21,19 +22,21 @@ _LINK = (
                 "dua tiga empat lima desanya kecamatannya warga pemuda yang yg ada berada terletak".split())
 )  # fmt: skip
 _APART = frozenset({"di", "yang", "yg"})
-_GAP = re.compile(r"[\w\s,()/&:\"'\u2018\u2019\u201c\u201d.-]*")
+_GAP = re.compile(r"[\w\s,()/&:\"'.-]*")
 _SENTENCE = re.compile(r"(?<!\bds)(?<!\bkec)(?<!\bkab)(?<!\bkp)(?<!\bkel)(?<!\bdsn)\.(?:\s|$)|[!?;\n]")
 
 
 def link(found: Sequence[Found], plain: str) -> None:
     """Number the chains of one field's names; pass on the part they play, and "desa" along "Desa A, B dan C"."""
-    number = 0
+    number = length = 0
     for index, hit in enumerate(found):
-        if index and _linked(found[index - 1], hit, plain):
+        if index and length < LONGEST and _linked(found[index - 1], hit, plain):
             hit.chain = found[index - 1].chain
+            length += 1
         else:
             number += 1
             hit.chain = number
+            length = 1
     for before, hit in itertools.pairwise(found):
         if hit.chain != before.chain:
             continue

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 
 _DESA_AFTER = re.compile(r",? (?:sebuah |salah satu )?desa (?!dan |serta |ini |itu |tersebut )\w")
-_ROLE_AFTER = re.compile(
-    r" (?:(?P<organisation>fc|united|putra fc)\b"
-    r"|(?P<comparison>(?:\w+ ){0,2}?(?:misalnya|jauh lebih|lebih dulu)\b))"
-    r"|(?P<example>(?:,? \w+){0,3}?,? sebagai contoh\b)"
-)
 _TOKEN = re.compile(r"\w+|[^\w\s]|\n")
-_ABBREVIATED = frozenset("ds kec kab kp kel jl jln dsn dk lk gg prov kpg kades h hj dr ir no rt rw".split())
-_STOPS = frozenset(".!?;\n")
-REACH = 70  # characters before a name that say what it is and what part it plays
+ABBREVIATED = frozenset("ds kec kab kp kel jl jln dsn dk lk gg prov kpg kades h hj dr ir no rt rw".split())
+STOPS = frozenset(".!?;\n")
+PEOPLE = frozenset({"resident", "inhabitant", "origin"})
+ASIDE = frozenset({"comparison", "home", "arrest", "ship", "person", "organisation", "river", "road", "direction"})
+REACH = 50  # characters before a name that say what it is and what part it plays
 
 DESA = frozenset("desa ds dsa des kampung kp kpg pekon kelurahan kel tiyuh kades lurah desanya".split())
 KECAMATAN = frozenset("kecamatan kec camat kecamatannya".split())
@@ -83,6 +80,23 @@ _NEAR = {
         menyeberang berangkat bertolak dekat deket sebelah seberang jauh mau hendak menikmati""",
 }
 NEAR = {word: role for role, words in _NEAR.items() for word in words.split()}
+
+# Words that tell it however many stand between, "ditangkap ketika mengisi bensin di K"; `surroundings` reads them.
+TELLING = {
+    word: role
+    for role, words in {
+        "comparison": """
+            meniru mencontoh mencontohkan mengadopsi mereplikasi meneladani berguru membandingkan dibandingkan
+            dibanding ketimbang layaknya bercermin berkaca menyontek menandingi menyamai menyamakan menyamakannya
+            merujuk mirip contek mencontek menjiplak iri kagum teringat ingat dinikmati dialami""",
+        "arrest": """
+            ditangkap tertangkap dibekuk diringkus diciduk meringkus membekuk bersembunyi sembunyi menyamar penadah
+            buronan menjemputnya""",
+        "home": """
+            berasal putra putri""",
+    }.items()
+    for word in words.split()
+}
 _PASSED = frozenset(
     """di ke dari pada dalam wilayah daerah kawasan sekitar dusun desa ds kampung kp pekon kelurahan kel kecamatan kec
     kabupaten kab kota yang terjadi itu salah satu sebuah juga oleh polisi petugas rumahnya rumah hukum halaman
@@ -99,13 +113,13 @@ def words_before(plain: str, start: int, floor: int = 0) -> list[str]:
     ['ds', 'warga']
     """
     tokens = _TOKEN.findall(plain[max(floor, start - REACH) : start])
-    if _STOPS.isdisjoint(tokens):
+    if STOPS.isdisjoint(tokens):
         return tokens[::-1]
     found: list[str] = []
     for i in range(len(tokens) - 1, -1, -1):
-        if tokens[i] not in _STOPS:
+        if tokens[i] not in STOPS:
             found.append(tokens[i])
-        elif not (tokens[i] == "." and i and tokens[i - 1] in _ABBREVIATED):
+        elif not (tokens[i] == "." and i and tokens[i - 1] in ABBREVIATED):
             break
     return found
 
@@ -117,7 +131,7 @@ def trigger_of(before: list[str]) -> str:
     'kecamatan'
     """
     word = before[0] if before else ""
-    if word in (":", "-", '"', "'", "(", "\u2018", "\u201c") and len(before) > 1 and before[1] in TRIGGERS:
+    if word in (":", "-", '"', "'", "(") and len(before) > 1 and before[1] in TRIGGERS:
         word = before[1]
     if word.isdigit():  # RT 02 RW 01 Bagelen is not a hamlet's name
         return ""
@@ -132,17 +146,7 @@ def trigger_after(plain: str, end: int) -> str:
     >>> trigger_after("kalirejo, desa termuda", 8)
     'desa'
     """
-    return "desa" if _DESA_AFTER.match(plain, end) else ""
-
-
-def role_after(plain: str, end: int) -> str:
-    """Return the part told by the words right behind a name: a team, an example; "" where they tell none.
-
-    >>> role_after("hanura fc menang", 6), role_after("hanura sebagai contoh", 6)
-    ('organisation', 'comparison')
-    """
-    match = _ROLE_AFTER.match(plain, end)
-    return {"example": "comparison"}.get(match.lastgroup or "", match.lastgroup or "") if match else ""
+    return "desa" if "desa" in plain[end : end + 22] and _DESA_AFTER.match(plain, end) else ""
 
 
 def is_located(words: list[str]) -> bool:
@@ -159,23 +163,20 @@ def is_located(words: list[str]) -> bool:
     return False
 
 
-def role_of(words: list[str], trigger: str, clause: int = REACH) -> str:
+def role_of(words: list[str], trigger: str) -> str:
     """Return the part a place plays by the words before its name, "event" where none speaks against it.
 
     Args:
         words: as `words_before` gives them, without signs.
-        clause: how many of them stand behind the last comma.
 
     >>> role_of(["desa", "asal", "pria"], "desa"), role_of(["polsek"], ""), role_of(["di", "ditangkap"], "")
     ('home', 'office', 'arrest')
     """
-    all_words, words = words, words[:7]
+    words = words[:7]
     while words and words[0].isdigit():
         words = words[1:]
     if not words:
         return "event"
-    if role := _marked(words, trigger) or _strong(all_words[:clause]):
-        return role
     if "dari" in words[:2] and (role := _FROM.get("".join(words[words.index("dari") + 1 :][:1]), "")):
         return role
     if trigger and words[0] in TRIGGERS:
@@ -190,53 +191,11 @@ def role_of(words: list[str], trigger: str, clause: int = REACH) -> str:
             return "office"
         return _near(words[1:]) or "event"
     beside = BESIDE.get(words[0], "") or (BESIDE.get(words[1], "") if words[0] in _BETWEEN and len(words) > 1 else "")
-    if not beside or (beside == "person" and clause == 0):  # "sama aja mas, Bernung juga banjir"
+    if not beside:
         return _near(words) or "event"
     if beside == "organisation" and words[1:2] and words[1] in _AT:
         return "event"  # "di masjid A"
     return "comparison" if beside == "road" and _near(words[1:]) == "comparison" else beside
-
-
-def _marked(words: list[str], trigger: str) -> str:
-    """Return the part told by a few words together, "" where they tell none."""
-    if not _FORMER.isdisjoint(words[:4]):
-        return "comparison"
-    if not _FACILITY.isdisjoint(words[:2]) and not _TOWARDS.isdisjoint(words[1:4]):
-        return "direction"  # "dirujuk ke puskesmas di A"
-    if not _TEAM.isdisjoint(words[:3]) and _IN.isdisjoint(words[:3]):
-        return "home"  # "kesebelasan putri A"
-    if words[1:2] and words[1] in _UNION and BESIDE.get(words[0]) == "resident":
-        return "organisation"  # "Ikatan Keluarga A"
-    if words[1:2] == ["kapal"] and words[0] not in BESIDE and not trigger:
-        return "ship"  # "kapal penumpang A"
-    if words[0] in _FROM_HERE and words[1:2] == ["jauh"]:
-        return "direction"  # "tak jauh dari A"
-    return "" if _MORE.isdisjoint(words) or _FROM_HERE.isdisjoint(words[:3]) else "comparison"
-
-
-def is_single(before: list[str]) -> bool:
-    """Tell whether the words and signs before a place, nearest first, speak of one of its people, not of them all.
-
-    >>> is_single(["desa", "warga", ",", ")", "27", "("]), is_single(["desa", "warga", "puluhan"])
-    (True, False)
-    """
-    at = next((i for i, word in enumerate(before[:3]) if BESIDE.get(word) == "resident"), 0)
-    return before[at + 1 : at + 3] == [",", ")"] or not _SINGLE.isdisjoint(before[at + 1 : at + 4])
-
-
-def _strong(words: list[str]) -> str:
-    strong = () if _STRONG.keys().isdisjoint(words) else [i for i, word in enumerate(words) if word in _STRONG]
-    return next((_STRONG[words[i]] for i in strong if _holds(words[i], words[:i])), "")
-
-
-def _holds(word: str, between: list[str]) -> bool:
-    """Tell whether a strong word still speaks of the place, by the words between them.
-
-    So in "putra Desa D", not in "final voli putra di lapangan Desa D"; of B alone in "membandingkan A dengan B".
-    """
-    if word in _CHILD:
-        return "di" not in between
-    return word not in _BESIDE_ANOTHER or "dengan" in between
 
 
 def _near(words: list[str]) -> str:
@@ -260,35 +219,10 @@ _FROM = dict.fromkeys(
 )
 _FROM |= dict.fromkeys(("berasal", "perantau"), "home")
 _NAMELY = frozenset("yakni yaitu adalah ialah meliputi antaranya lain lainnya".split())
-# Words that tell the part however many others stand between, up to the comma: "ditangkap ketika mengisi bensin di K".
-_STRONG = {
-    word: role
-    for role, words in {
-        "comparison": """
-            meniru mencontoh mencontohkan mengadopsi mereplikasi meneladani berguru membandingkan dibandingkan
-            dibanding ketimbang layaknya bercermin berkaca menyontek menandingi menyamai menyamakan menyamakannya
-            merujuk mirip contek mencontek menjiplak iri kagum teringat ingat dinikmati dialami""",
-        "arrest": """
-            ditangkap tertangkap dibekuk diringkus diciduk meringkus membekuk bersembunyi sembunyi menyamar penadah
-            buronan menjemputnya""",
-        "home": """
-            berasal putra putri""",
-    }.items()
-    for word in words.split()
-}
-_CHILD = frozenset({"putra", "putri"})
-_BESIDE_ANOTHER = frozenset({"membandingkan", "menyamakan"})
-_MORE, _FROM_HERE = frozenset({"lebih", "lbh"}), frozenset({"dari", "dr"})
 _AT = frozenset("di depan dpn belakang halaman samping gedung lapangan".split())
-_TEAM = frozenset("bola voli kesebelasan kontingen skuad atlet pemain klub".split())
-_UNION = frozenset("ikatan himpunan paguyuban persatuan perkumpulan".split())
-_FACILITY = frozenset("puskesmas pustu klinik rsud pasar polsek mapolsek polres mapolres rutan".split())
-_TOWARDS = frozenset({"ke", "menuju"})
-_SINGLE = frozenset("seorang beberapa salah merupakan adalah diketahui tercatat ternyata sebagai".split())
 _HOUSEHOLD = frozenset(
     "rumahnya kediamannya kampungnya desanya keluarganya mertuanya orangtuanya kerabatnya kecilnya".split()
 )
-_FORMER = frozenset({"mantan", "eks"})
 _HEADS = frozenset(
     "kepala sekretaris aparat aparatur perangkat pemerintah pemerintahan kantor balai bendahara ketua".split()
 )

@@ -14,7 +14,8 @@ from analysis.errors import GazetteerError
 
 _JOINS = (("way ", "wai "), ("gedong ", "gedung "), ("negeri ", "negri "))
 _SHORT = (("padang ", "pdg "), ("gedong ", "gdg "), ("negeri ", "ngr "), ("tanjung ", "tj "), ("gunung ", "gn "),
-          ("way ", "wy "), ("teluk ", "tlk "), ("gedong ", "gd "))  # fmt: skip
+          ("way ", "wy "), ("teluk ", "tlk "), ("gedong ", "gd "), ("negara ", "ngr "), ("talang ", "tlg "),
+          ("marga ", "mg "))  # fmt: skip
 COMMON = 3  # desa elsewhere from which a name says little by itself; one kecamatan is enough
 
 

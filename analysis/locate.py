@@ -2,76 +2,77 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import groupby
 
-from analysis import chains, cues, gazetteer, matter, mentions, whole_text
+from analysis import chains, cues, gazetteer, matter, mentions, resolve, surroundings, whole_text
 from analysis.fingerprint import fingerprint
 from analysis.gazetteer import Gazetteer, Sense
-from analysis.matter import ASIDE, PEOPLE, events_of, is_outside, outweighed
+from analysis.matter import Weighed, Weights
 from analysis.mentions import OWN, Field, Found, Names, read
-from analysis.records import Candidate, Location, Mention, PlaceLevel
-from analysis.whole_text import (
-    OTHER_KECAMATAN,
-    Context,
-    chain_key,
-    choose,
-    choose_elsewhere,
-    context_of,
-    is_elsewhere,
-    is_listed_desa,
-    is_open,
-    is_shared,
-    name_alike,
-    namesakes_alike,
-    only_common_kecamatan,
-    speaks_of_another,
-    take,
-)
+from analysis.records import Candidate, Location, Mention, PlaceLevel, Reason
+from analysis.resolve import Resolver
+from analysis.surroundings import DESA, KECAMATAN, REGION, Told, is_outside, places_told
+from analysis.whole_text import take
 
-_DATELINE = re.compile(r"[\s.,]*[-|:]|[\s.,]*(?:\([^)]{2,40}\)|[\w. ]{3,25})\s*[-|:](?!\w)")
+_OPEN = "no name is certain"
 
 
 def rules() -> bytes:
-    """Return a hash of the rules: stories located by others are located anew."""
-    return fingerprint(gazetteer, mentions, cues, chains, matter, whole_text, sys.modules[__name__])
+    """Return a hash of the rules and weights: stories located by others are located anew."""
+    modules = (gazetteer, mentions, cues, chains, whole_text, resolve, surroundings, matter, sys.modules[__name__])
+    return hashlib.blake2b(fingerprint(*modules) + matter.FILE.read_bytes(), digest_size=16).digest()
 
 
 class Locator:
     """Locate texts in one region; build it once, it holds no state between texts."""
 
-    def __init__(self, gazetteer: Gazetteer) -> None:
+    def __init__(self, gazetteer: Gazetteer, weights: Weights | None = None) -> None:
+        """Build the automaton of names; `weights` are those of data/place_weights.json where none are given."""
         self.gazetteer = gazetteer
         self._names = Names(gazetteer)
+        self._resolver = Resolver(gazetteer)
+        self._weights = weights or Weights.load()
 
     def locate(self, text: str, title: str = "", source_region: str | None = None) -> Location:
         """Locate one text with its title.
 
         Args: source_region: code of the region a source writes about; weak evidence.
         """
-        fields = [read(name, content) for name, content in (("title", title), ("text", text)) if content]
+        fields = _fields(title, text)
         names = [self._names.find(each) for each in fields]
-        if all(hit.levels.isdisjoint(OWN) for each in names for hit in each):
+        if not any(self._may_be_here(hit, each) for each, hits in zip(fields, names, strict=True) for hit in hits):
             return self._outside(names, fields)
-        found = [hit for each in zip(fields, names, strict=True) for hit in self._read(*each)]
-        competing = speaks_of_another(found)
-        self._prefer_desa(found)
-        grouped = [list(group) for _, group in groupby(found, key=chain_key)]
-        name_alike(found, grouped)
-        for chain in grouped:
-            for hit in chain:
-                self._resolve_area(hit, chain, competing)
-        namesakes_alike(grouped)
-        context = context_of(found, source_region == self.gazetteer.code)
-        for chain in grouped:
-            for hit in chain:
-                self._resolve(hit, chain, context)
-        self._settle(found, context)
-        return self._decide(found, {each.name: each.plain for each in fields})
+        return self._decide(self._resolver.resolve(fields, names, source_region), fields)
+
+    def places(self, text: str, title: str = "") -> list[Told]:
+        """Return the places of the region a text tells of, with what it says around them."""
+        fields = _fields(title, text)
+        return places_told(self._resolver.resolve(fields, [self._names.find(each) for each in fields]), fields)
+
+    def reasons(self, text: str, title: str = "") -> list[Reason]:
+        """Return each place of the region a text tells of, with its chance and what weighed most, the region last."""
+        places = self.places(text, title)
+        weighed = self._weights.weigh(places) if places else None
+        return [
+            Reason(place.code, self._name(place.code), weighed.of(place.code), tuple(self._weights.reasons(place)))
+            for place in places
+            if weighed
+        ]
+
+    def _name(self, code: str) -> str:
+        place = self.gazetteer.desa.get(code) or self.gazetteer.kecamatan.get(code)
+        return place.name if place else self.gazetteer.name
+
+    def _may_be_here(self, hit: Found, text: Field) -> bool:
+        """Tell whether a name may mean a place of the region: one that is a word, written small, needs a "desa"."""
+        if hit.levels.isdisjoint(OWN):
+            return False
+        if hit.capital or hit.name not in self.gazetteer.risky:
+            return True
+        return bool(cues.trigger_of(cues.words_before(text.plain, hit.start)))
 
     def _outside(self, names: Sequence[Sequence[Found]], fields: Sequence[Field]) -> Location:
         """Say that a text names no place of the region: there is nothing to weigh."""
@@ -80,245 +81,56 @@ class Locator:
             hit
             for field, hits in zip(fields, names, strict=True)
             for hit in hits
+            if hit.levels.isdisjoint(OWN)
             if hit.name not in words or cues.is_located(cues.words_before(field.plain, hit.start))
         ]
         for hit in found:
-            choose_elsewhere(hit, "place outside the region")
+            take(hit, hit.senses[0], "place outside the region", 0.8)
         reason = "only other places are named" if found else "no place of the region is named"
         level = PlaceLevel.ELSEWHERE if found else PlaceLevel.NONE
         return Location(level, mentions=tuple(map(_mention, found)), reason=reason, confidence=0.8 if found else 0.0)
 
-    def _read(self, text: Field, found: list[Found]) -> list[Found]:
-        """Say what each name of a field is called, what part it plays, and which belong together."""
-        floor = 0
-        for hit in found:
-            before = cues.words_before(text.plain, hit.start, floor)
-            floor = hit.end if hit.capital else floor
-            words = list(filter(str.isalnum, before))
-            clause = before.index(",") if "," in before else len(before)
-            hit.trigger = cues.trigger_of(before) or cues.trigger_after(text.plain, hit.end)
-            if hit.trigger == "desa" and "kecamatan" in hit.levels and "desa" not in hit.levels:
-                hit.trigger = ""  # "tiga desa Way Khilau"
-            hit.role = cues.role_after(text.plain, hit.end) or cues.role_of(words, hit.trigger, clause)
-            if hit.role == "resident" and cues.is_single(before):
-                hit.role = "inhabitant"
-            hit.located = cues.is_located(words)
-            if words[:1] == ["ke"] and hit.role == "event" and not hit.levels & OWN:
-                hit.role = "direction"  # goods sent to another place
-        chains.link(found, text.plain)
-        first = [hit for hit in found if hit.chain == 1 and not hit.trigger]
-        begins = text.name == "text" and first and first[0].start < 25 and first[0].role == "event"
-        if begins and _DATELINE.match(text.plain, first[-1].end):
-            for hit in first:
-                hit.role = "dateline"
-        return [hit for hit in found if hit.name not in self.gazetteer.words or _is_place(hit, found)]
-
-    # -- what a name means ------------------------------------------------------------------------
-
-    def _resolve_area(self, hit: Found, chain: Sequence[Found], competing: bool) -> None:
-        """Choose what a name of a kabupaten or kecamatan means; these are the context of the desa."""
-        if "kabupaten" in hit.levels:
-            choose(hit, "kabupaten", "name of the region", 0.95)
-        elif "elsewhere_kabupaten" in hit.levels and hit.trigger not in ("desa", "kecamatan") and hit.capital:
-            choose_elsewhere(hit, "name of another kabupaten")
-        elif chains.region_of(hit, chain) == "elsewhere" and not self._own_chain(hit, chain):
-            choose_elsewhere(hit, "another kabupaten is named with it")
-        elif hit.trigger == "kecamatan" or (
-            "kecamatan" in hit.levels and hit.trigger != "desa" and chains.is_name(hit)
-        ):
-            self._resolve_kecamatan(hit, chain, competing)
-
-    def _prefer_desa(self, found: Sequence[Found]) -> None:
-        """Let "Petani K" be of the desa K where the text names the kecamatan of that desa, not the kecamatan K."""
-        senses = [(hit, s) for hit in found for s in hit.senses if s.level == "kecamatan"]
-        said = {s.code for hit, s in senses if hit.trigger == "kecamatan" or hit.name not in self.gazetteer.risky}
-        called = {s.code for hit, s in senses if hit.trigger == "kecamatan" or hit.role == "office"}
-        for hit, sense in senses:
-            own_desa = {s.parent for s in hit.senses if s.level == "desa"} - {sense.code}
-            bare = not hit.trigger and sense.code not in called and hit.role != "office" and hit.capital
-            if bare and not own_desa.isdisjoint(said):
-                hit.trigger = "desa"
-
-    def _own_chain(self, hit: Found, chain: Sequence[Found]) -> bool:
-        """Tell whether the chain names a kecamatan of the region beside the name, nearer than the other kabupaten."""
-        parent = chains.parent_of(hit, chain)
-        return parent is not None and parent is not hit and chains.region_of(parent, chain) != "elsewhere"
-
-    def _resolve_kecamatan(self, hit: Found, chain: Sequence[Found], competing: bool) -> None:
-        if chains.is_desa_before(hit, chain):
-            return
-        if "kecamatan" not in hit.levels:
-            if "elsewhere_kecamatan" in hit.levels:
-                choose_elsewhere(hit, "kecamatan of another kabupaten")
-            return
-        if is_shared(hit):
-            hit.rule = "shared by several kecamatan"
-            return
-        at = chain.index(hit)
-        confirmed = any(chains.fits(other, hit) for other in chain[:at]) or chains.region_of(hit, chain) == "own"
-        doubtful = hit.name in self.gazetteer.risky or (competing and any(map(is_elsewhere, hit.senses)))
-        if hit.trigger or hit.role == "office" or confirmed or not doubtful:
-            choose(hit, "kecamatan", "said to be a kecamatan" if hit.trigger else "name of a kecamatan", 0.92)
-        else:
-            hit.rule = "also a word or a place elsewhere"
-
-    def _resolve(self, hit: Found, chain: Sequence[Found], context: Context) -> None:
-        """Choose what a name of a desa or landmark means, with the rule that decided, or leave it open."""
-        if hit.chosen:
-            return
-        if hit.hamlet and "landmark" not in hit.levels:
-            hit.rule = "a hamlet; the desa it lies in counts"
-        elif "kecamatan" in hit.levels and hit.trigger != "desa" and not chains.is_desa_before(hit, chain):
-            if is_shared(hit):
-                return
-            if hit.capital and any(s.code in context.kecamatan for s in hit.senses):
-                choose(hit, "kecamatan", "called a kecamatan elsewhere in the text", 0.9)
-            elif hit.capital and context.region and not context.competing:
-                choose(hit, "kecamatan", "the text speaks of the region", 0.85)
-        elif "desa" in hit.levels:
-            self._resolve_desa(hit, chain, context)
-        elif "landmark" in hit.levels:
-            choose(hit, "landmark", "landmark of a desa", 0.8)
-            hit.role = "implied" if hit.role in ("event", "road", "river") else hit.role
-        elif (
-            hit.trigger in ("desa", "kecamatan") or "elsewhere_kecamatan" in hit.levels or (hit.capital and hit.located)
-        ):
-            choose_elsewhere(hit, "place outside the region")
-
-    def _resolve_desa(self, hit: Found, chain: Sequence[Found], context: Context) -> None:
-        desa = [s for s in hit.senses if s.level == "desa"]
-        parent = chains.parent_of(hit, chain)
-        if parent is not None and not is_listed_desa(parent, context):
-            codes = {s.code for s in parent.senses if s.level == "kecamatan"}
-            fitting = [s for s in desa if s.parent in codes]
-            if len(fitting) == 1:
-                take(hit, fitting[0], "its kecamatan stands beside it", 0.97)
-            elif codes:
-                hit.rule = OTHER_KECAMATAN
-            else:
-                choose_elsewhere(hit, "a kecamatan of another kabupaten stands beside it")
-            return
-        proper = hit.raw.istitle() if " " in hit.raw else hit.located or hit.role in PEOPLE
-        distinct = chains.is_name(hit)
-        if not hit.trigger and (hit.name in self.gazetteer.risky or not distinct):
-            fitting = [s for s in desa if s.parent in context.kecamatan]
-            if proper and hit.raw[0].isupper() and not hit.raw.isupper() and len(fitting) == 1:
-                take(hit, fitting[0], "a place by its words, its kecamatan is named in the text", 0.85)
-            else:
-                hit.rule = "a common word without desa before it"
-            return
-        fitting = [s for s in desa if s.parent in context.kecamatan]
-        if len(fitting) == 1:
-            take(hit, fitting[0], "its kecamatan is named in the text", 0.92)
-        elif len(desa) > 1:
-            near = [s for s in desa if s.code in context.landmarks]
-            left = [s for s in desa if s.parent not in context.denied]
-            if len(near) == 1:
-                take(hit, near[0], "a landmark of it is named", 0.85)
-            elif len(left) == 1:
-                take(hit, left[0], "said not to be the one of the other kecamatan", 0.85)
-            else:
-                hit.rule = "shared by several desa and nothing decides"
-        else:
-            self._resolve_unique(hit, desa[0], chain, context)
-
-    def _resolve_unique(self, hit: Found, desa: Sense, chain: Sequence[Found], context: Context) -> None:
-        """Decide on a name of one desa of the region without its kecamatan: it may be a namesake elsewhere."""
-        namesake = hit.name in self.gazetteer.namesakes or any(level.startswith("elsewhere") for level in hit.levels)
-        sure = 0.06 if hit.trigger else 0.0
-        if chains.region_of(hit, chain) == "own":
-            take(hit, desa, "the region stands beside it", 0.9 + sure)
-        elif not hit.trigger and any(s.kabupaten in context.others for s in hit.senses if is_elsewhere(s)):
-            choose_elsewhere(hit, "the kabupaten of a namesake is named")
-        elif context.competing and not context.about and namesake:
-            choose_elsewhere(hit, "the text speaks of another kabupaten")
-        elif context.region and not context.competing:
-            take(hit, desa, "the text speaks of the region", 0.85 + sure)
-        elif not namesake:
-            take(hit, desa, "no other place has this name", 0.8 + sure)
-        elif context.about and not (namesake and context.competing):
-            take(hit, desa, "the text speaks of a kecamatan of the region", 0.8 + sure)
-        elif context.own_source and not context.competing:
-            take(hit, desa, "the source writes about the region", 0.75 + sure)
-        else:
-            hit.rule = "has namesakes elsewhere and nothing speaks of the region"
-
-    def _settle(self, found: Sequence[Found], context: Context) -> None:
-        """Settle open names by the desa told with them: shared names, common words, two that lie together only here."""
-        if not any(map(is_open, found)):
-            return
-        sure = [h for h in found if h.chosen and h.chosen.level == "desa" and h.role not in ASIDE]
-        told = Counter(code for code in {h.chosen.code: h.chosen.parent for h in sure if h.chosen}.values())
-        beside_it = {h.chosen.parent for h in found if h.chosen and h.chosen.level in ("desa", "landmark")}
-        together = None if context.competing else only_common_kecamatan(found)
-        for hit in filter(is_open, found):
-            desa = [s for s in hit.senses if s.level == "desa"]
-            beside = {h.chosen.parent for h in sure if h.chosen and chain_key(h) == chain_key(hit)}
-            same = {h.chosen.code for h in found if h.chosen and h.chosen.level == "desa" and h.name == hit.name}
-            listed = [s for s in desa if s.parent in beside]
-            around = [s for s in desa if told[s.parent] >= 2]
-            pair = [s for s in desa if s.parent == together]
-            near = [s for s in desa if s.parent in beside_it]
-            if not (hit.trigger == "desa" or (hit.capital and any(map(str.islower, hit.raw)) and hit.start > 0)):
-                continue
-            here = next((s for s in hit.senses if s.level == "kecamatan" and s.code in beside_it), None)
-            if here and not hit.trigger:
-                take(hit, here, "the kecamatan of desa told with it", 0.85)
-            elif len(same) == 1:
-                take(hit, next(s for s in desa if s.code in same), "resolved elsewhere in the text", 0.9)
-            elif len(listed) == 1 and len(beside) == 1:
-                take(hit, listed[0], "listed with desa of one kecamatan", 0.85)
-            elif len(desa) == 1 and len(around) == 1:
-                take(hit, around[0], "told with other desa of its kecamatan", 0.85)
-            elif len(desa) > 1 and len(near) == 1:
-                take(hit, near[0], "told with a desa of its kecamatan", 0.85)
-            elif len(pair) == 1:
-                take(hit, pair[0], "named with another desa of its kecamatan", 0.85)
-
-    # -- where the matter takes place -------------------------------------------------------------
-
-    def _decide(self, found: Sequence[Found], plain: dict[str, str]) -> Location:
-        events = events_of(found, plain)
-        mentions = tuple(_mention(hit) for hit in found)
-        inside, outside = [h for h in events if not is_outside(h)], [h for h in events if is_outside(h)]
-        desa = _unique(h.chosen.code for h in inside if h.chosen and h.chosen.level in ("desa", "landmark"))
-        kecamatan = _unique(
-            [*(self.gazetteer.desa[code].kecamatan_code for code in desa),
-             *(h.chosen.code for h in inside if h.chosen and h.chosen.level == "kecamatan")]
-        )  # fmt: skip
-        if desa or kecamatan:
-            return self._pinned(inside, desa, kecamatan, mentions)
-        if any(h.chosen and h.chosen.level == "kabupaten" for h in inside) and not outweighed(inside, outside):
-            return Location(PlaceLevel.KABUPATEN, (), (), (), True, mentions, "the region is named", 0.9)
-        if outside:
-            return Location(PlaceLevel.ELSEWHERE, mentions=mentions, reason="another place is named", confidence=0.8)
-        return Location(PlaceLevel.NONE, mentions=mentions, reason="no name is certain", confidence=0.5)
-
-    def _pinned(
-        self, inside: Sequence[Found], desa: list[str], kecamatan: list[str], mentions: tuple[Mention, ...]
-    ) -> Location:
-        named = {h.chosen.code for h in inside if h.chosen and h.chosen.level == "desa"}
-        finest = [h for h in inside if h.chosen and h.chosen.code in (desa or kecamatan)]
-        reason = "; ".join(_unique(f"{h.raw}: {h.rule}" for h in finest))
+    def _decide(self, found: Sequence[Found], fields: Sequence[Field]) -> Location:
+        places = places_told(found, fields)
+        outside = any(map(is_outside, found))
+        if not places:
+            level, reason = (PlaceLevel.ELSEWHERE, "another place is named") if outside else (PlaceLevel.NONE, _OPEN)
+            confidence = 0.8 if outside else 0.5
+            return Location(level, mentions=tuple(map(_mention, found)), reason=reason, confidence=confidence)
+        weighed = self._weights.weigh(places)
+        mentions = tuple(_mention(hit, weighed) for hit in found)
+        if not weighed.is_about:
+            level = PlaceLevel.ELSEWHERE if outside else PlaceLevel.NONE
+            said = _unique(hit.raw for hit in places[-1].names)
+            reason = f"not where the matter lies, by the words around: {', '.join(said)}"
+            return Location(level, mentions=mentions, reason=reason, confidence=1 - weighed.about)
+        pinned = [place for place in places if place.kind != REGION and weighed.pins(place.code)]
+        desa = [place.code for place in pinned if place.kind == DESA]
+        parents = [self.gazetteer.desa[code].kecamatan_code for code in desa]
+        kecamatan = _unique([*parents, *(place.code for place in pinned if place.kind == KECAMATAN)])
+        if not kecamatan:
+            reason = "the matter lies in the region, by the words around its names"
+            return Location(PlaceLevel.KABUPATEN, (), (), (), True, mentions, reason, weighed.about)
+        finest = [place for place in pinned if place.kind == (DESA if desa else KECAMATAN)]
         return Location(
             PlaceLevel.DESA if desa else PlaceLevel.KECAMATAN,
             tuple(desa),
-            tuple(code for code in desa if code not in named),
+            tuple(place.code for place in finest if desa and _is_implied(place)),
             tuple(kecamatan),
             True,
             mentions,
-            reason,
-            min(max(h.confidence for h in finest if h.chosen and h.chosen.code == code) for code in desa or kecamatan),
+            "; ".join(_unique(f"{hit.raw}: {hit.rule}" for place in finest for hit in place.names)),
+            min(min(weighed.of(place.code), max(hit.confidence for hit in place.names)) for place in finest),
         )
 
 
-def _is_place(hit: Found, found: Sequence[Found]) -> bool:
-    """Tell whether a name that is a word is meant as a place: "di Serang", not "Massa Serang Balai Desa"."""
-    if not OWN.isdisjoint(hit.levels) or hit.trigger or hit.role not in ("event", "resident"):
-        return True
-    if hit.located and hit.raw[0].isupper() and (hit.field == "text" or "elsewhere_kabupaten" in hit.levels):
-        return True
-    return sum(other.chain == hit.chain for other in found) > 1
+def _is_implied(place: Told) -> bool:
+    """Tell whether a desa is only reached through a landmark."""
+    return all(hit.chosen and hit.chosen.level == "landmark" for hit in place.names)
+
+
+def _fields(title: str, text: str) -> list[Field]:
+    return [read(name, content) for name, content in (("title", title), ("text", text)) if content]
 
 
 def _unique(values: Iterable[str]) -> list[str]:
@@ -329,10 +141,11 @@ _PLACE_LEVEL = {"desa": PlaceLevel.DESA, "landmark": PlaceLevel.DESA, "kecamatan
                 "kabupaten": PlaceLevel.KABUPATEN}  # fmt: skip
 
 
-def _mention(hit: Found) -> Mention:
+def _mention(hit: Found, weighed: Weighed | None = None) -> Mention:
     code = hit.chosen.code or None if hit.chosen else None
     candidates = _candidates(hit.senses, hit.chosen, hit.confidence)
-    return Mention(hit.raw, *hit.span, hit.field, candidates, code, hit.rule, hit.role)
+    chance = weighed.of(code) if weighed and code else None
+    return Mention(hit.raw, *hit.span, hit.field, candidates, code, hit.rule, hit.role, chance)
 
 
 @lru_cache(maxsize=20_000)

@@ -1,204 +1,82 @@
-"""Where the matter of a text takes place: events before homes and offices, asides of other regions left out."""
+"""Where the matter of a text lies: each place it tells of is weighed by what is said around it.
+
+A logistic model over the features of `surroundings`; its weights (data/place_weights.json) are learnt from the labelled
+places by `training_places`. What a name means is not decided here but by the rules of `locate`.
+"""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from analysis.mentions import Found
+from analysis.errors import ModelError
+from analysis.surroundings import Told
 
-EVENT = ("event", "implied")
-# Where no place of the event is said, what stands in for it, the best first.
-PEOPLE = frozenset({"resident", "inhabitant", "origin"})
-FALLBACKS = (PEOPLE, ("office",), ("dateline",), ("road", "direction"), ("arrest",))
-LIKENED = frozenset({"comparison", "home", "arrest", "ship", "person", "organisation"})
-ASIDE = LIKENED | {"river", "road", "direction"}
-_THERE = frozenset({*EVENT, "dateline", "road", "arrest"})
-_CORRECTED = re.compile(
-    r"\b(?:ternyata|aslinya|sebenarnya|sebetulnya|rupanya|melainkan|tkp(?:-?nya)?"
-    r"|lokasi(?:nya)? (?:kejadian )?(?:berada|ada)|masuk wilayah|wilayah hukum)\b[^.!?]{0,60}$"
-)
+FILE = Path(__file__).parent.parent / "data" / "place_weights.json"
+ABOUT = 0.5  # chance from which a text is of the region
+SURE = 0.6  # chance of one place from which it is of the region whatever is said around the others
+STEP = 0.001  # log-odds
+PINNED = 0.55  # chance from which it lies in a desa or kecamatan; lower ones pin more than 2 % of texts from elsewhere
 
 
-def events_of(found: Sequence[Found], plain: dict[str, str]) -> list[Found]:
-    """Return the names that say where the matter takes place, of the region and outside.
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The chances in [0, 1] that a text's matter lies in the region, and in each place of it, by code."""
 
-    Args:
-        found: every name of a text, resolved.
-        plain: the text of each field, as `mentions.read` gives it.
-    """
-    events = [h for h in found if h.chosen and (h.role in EVENT or _heads(h))]
-    if all(is_outside(hit) for hit in found if hit.chosen):
-        return events or _fallback(found, plain)
-    if any(map(is_outside, events)) and not all(map(is_outside, events)):
-        events = _weighed(events, found, plain)
-    if _begins_here(found, plain):
-        events = [hit for hit in events if not is_outside(hit)]
-    if any(map(_fine, events)) or not any(map(is_outside, events)):
-        finer = any(map(_is_desa, events))
-        visitors = _visitors(events, found, plain)
-        told = [h for h in found if h.role in ("resident", "origin") and _fine(h) and _code(h) not in visitors]
-        events += [h for h in told if not (finer and _is_kecamatan(h))]
-    if not any(_fine(h) or is_outside(h) for h in events):
-        events += _fallback(found, plain)
-    return _without_asides(events, plain)
+    about: float
+    places: Mapping[str, float]
+
+    @property
+    def is_about(self) -> bool:
+        """Whether the matter lies in the region: by all its names together, or surely in one of its places."""
+        return self.about >= ABOUT or max(self.places.values(), default=0.0) >= SURE
+
+    def pins(self, code: str) -> bool:
+        """Tell whether the matter lies in a desa or kecamatan."""
+        return self.is_about and self.places[code] >= PINNED
+
+    def of(self, code: str) -> float:
+        """Return the chance of a place; names of the region itself stand for the whole."""
+        return self.places.get(code, self.about)
 
 
-def _without_asides(events: list[Found], plain: dict[str, str]) -> list[Found]:
-    """Leave out what is named in passing where the matter lies in a desa.
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weight of each feature, in whole steps of log-odds: a sum is then the same in whatever order a set yields."""
 
-    Another desa named once, behind the first sentence of a text that has a desa in its title; a kecamatan of none of
-    them, as in "Tahun lalu K kekeringan", unless a headline or a sentence on one of the desa names it too.
-    """
-    desa = [hit for hit in events if _is_desa(hit)]
-    if not desa:
-        return events
-    times, titled = Counter(map(_code, desa)), any(hit.field == "title" for hit in desa)
-    told = [hit for hit in desa if not titled or times[_code(hit)] > 1 or _leads(hit, plain)]
-    where = {_sentence(hit, plain) for hit in told}
-    own = {hit.chosen.parent for hit in told if hit.chosen}
+    bias: int
+    weights: dict[str, int]
+    known: frozenset[str] = field(init=False, repr=False, compare=False)  # the features, quicker to meet with a set
 
-    def stands(hit: Found) -> bool:
-        return _code(hit) in own or hit.field == "title" or _sentence(hit, plain) in where
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "known", frozenset(self.weights))
 
-    return [hit for hit in events if hit in told or (not _is_desa(hit) and (not _is_kecamatan(hit) or stands(hit)))]
+    @classmethod
+    def load(cls, file: Path = FILE) -> Weights:
+        """Read weights.
 
+        Raises: ModelError where the file is missing or is not what `training_places` writes.
+        """
+        try:
+            row = json.loads(file.read_text(encoding="utf-8"))
+            return cls(int(row["bias"]), {str(name): int(value) for name, value in row["weights"].items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"{file}: no weights of places ({error!r}); `model places` learns them") from error
 
-def _visitors(events: Sequence[Found], found: Sequence[Found], plain: dict[str, str]) -> set[str]:
-    """Return codes of which the people are told of in another desa: "Warga A kehilangan motor di B"."""
-    there = [hit for hit in events if hit.located and _is_desa(hit)]
-    return {
-        _code(hit)
-        for hit in found
-        if hit.role in ("resident", "inhabitant") and hit.chosen
-        for place in there
-        if _sentence(hit, plain) == _sentence(place, plain) and hit.start < place.start and _code(hit) != _code(place)
-    } - {_code(place) for place in events}
+    def steps(self, said: Set[str]) -> int:
+        """Return what features add to the log-odds that the matter lies in a place, in STEP."""
+        return sum(map(self.weights.__getitem__, self.known & said))
 
+    def reasons(self, place: Told, count: int = 6) -> list[tuple[str, float]]:
+        """Return the features of a place that weigh most, the heaviest first, each with its log-odds."""
+        held = {feature: self.weights[feature] * STEP for feature in self.known & (place.said | place.gist)}
+        return sorted(held.items(), key=lambda item: (-abs(item[1]), item[0]))[:count]
 
-def _weighed(events: list[Found], found: Sequence[Found], plain: dict[str, str]) -> list[Found]:
-    """Weigh places of the region against places outside: which of them are asides."""
-    outside = [hit for hit in events if is_outside(hit)]
-    told = [*outside, *(hit for hit in found if is_outside(hit) and hit.role == "origin")]
-    if corrected := [hit for hit in told if _is_correction(hit, plain)]:
-        return corrected
-    events = _without_roundup(_without_likened(events, found), plain)
-    return outside if _lies_elsewhere(events, found, plain) else events
-
-
-def _is_correction(hit: Found, plain: dict[str, str]) -> bool:
-    """Tell whether a text says of a place that the matter really lies there."""
-    said = _CORRECTED.search(plain[hit.field], max(0, hit.start - 90), hit.start)
-    return said is not None and "bukan" not in said.group()
-
-
-def _fallback(found: Sequence[Found], plain: dict[str, str]) -> list[Found]:
-    """Return what stands in where no place of the event is said; a road only where it runs through a desa."""
-    if any(is_outside(hit) and hit.role == "road" for hit in found):
-        return []
-    away = [hit for hit in found if is_outside(hit) and hit.role == "dateline"]
-    if away and not any(hit.role == "resident" and _fine(hit) for hit in found):
-        return away
-    added: list[Found] = []
-    for roles in FALLBACKS:
-        if roles == ("arrest",) and any(map(is_outside, found)):
-            break
-        added += [h for h in found if h.chosen and h.role in roles and not (h.role == "road" and _is_kecamatan(h))]
-        if any(_fine(hit) or is_outside(hit) for hit in added):
-            break
-    return _without_roundup(added, plain)
-
-
-def _without_likened(events: list[Found], found: Sequence[Found]) -> list[Found]:
-    """Leave out a place that is likened, or that somebody comes from or hides in, where the matter lies elsewhere."""
-    likened = {h.chosen.code for h in found if h.chosen and h.chosen.code and h.role in LIKENED}
-    return [hit for hit in events if not (hit.chosen and hit.chosen.code in likened)]
-
-
-def _lies_elsewhere(events: Sequence[Found], found: Sequence[Found], plain: dict[str, str]) -> bool:
-    """Tell whether title or lead place the matter elsewhere and one later sentence alone names the region: an aside."""
-    inside, outside = [h for h in events if not is_outside(h)], [h for h in events if is_outside(h)]
-    if not inside or not outside:
-        return False
-    first = min((h for h in found if h in outside or (is_outside(h) and h.role == "dateline")), key=_order)
-    own = [hit for hit in found if hit.chosen and not is_outside(hit) and hit.role not in ASIDE]
-    sentences = {_sentence(hit, plain) for hit in inside}
-    return len(sentences) == 1 and _sentence(first, plain) not in sentences and _order(first) < min(map(_order, own))
-
-
-def _without_roundup(events: list[Found], plain: dict[str, str]) -> list[Found]:
-    """Leave out places of the region that only stand in a sentence with other regions, as one of many.
-
-    As in "Rapat di Way Jepara ... Ia menyebut harimau di Suoh, beruang di Tanggamus, buaya di Padang Cermin"; where the
-    matter does not begin elsewhere, only the name of the region itself beside three others.
-    """
-    sentences: dict[tuple[str, int], set[str]] = {}
-    for hit in filter(is_outside, events):
-        sentences.setdefault(_sentence(hit, plain), set()).add(hit.name)
-    begins_elsewhere = bool(events) and is_outside(min(events, key=_order))
-
-    def stands(hit: Found) -> bool:
-        others = len(sentences.get(_sentence(hit, plain), ()))
-        return others < 2 if begins_elsewhere or hit.role == "office" else others < 3 or _fine(hit)
-
-    return [hit for hit in events if is_outside(hit) or hit.field == "title" or stands(hit)]
-
-
-def outweighed(inside: Sequence[Found], outside: Sequence[Found]) -> bool:
-    """Tell whether the region is only named beside an event somewhere else, never in one chain with it.
-
-    So where the other place is said to be where something is and the region is not, or where it comes first.
-    """
-    if not outside:
-        return False
-    if any(h.located for h in outside) and not any(h.located for h in inside):
-        return True
-    together = {(h.field, h.chain) for h in inside} & {(h.field, h.chain) for h in outside}
-    return not together and min(map(_order, outside)) < min(map(_order, inside))
-
-
-def _heads(hit: Found) -> bool:
-    """Tell whether a headline names a desa by its head or office: "Kades A Laporkan Akun Anonim"."""
-    return hit.field == "title" and hit.role == "office" and _is_desa(hit)
-
-
-def _sentence(hit: Found, plain: dict[str, str]) -> tuple[str, int]:
-    return hit.field, plain[hit.field].rfind(". ", 0, hit.start)
-
-
-def _begins_here(found: Sequence[Found], plain: dict[str, str]) -> bool:
-    """Tell whether title and first sentence are of people or a dateline of the region, and of no place outside."""
-    own = (hit for hit in found if hit.role in ("resident", "dateline") and hit.chosen and not is_outside(hit))
-    return any(_leads(hit, plain) for hit in own) and not any(
-        hit.role in _THERE and is_outside(hit) and _leads(hit, plain) for hit in found
-    )
-
-
-def _leads(hit: Found, plain: dict[str, str]) -> bool:
-    return hit.field == "title" or _sentence(hit, plain)[1] < 0
-
-
-def _order(hit: Found) -> tuple[bool, int]:
-    return hit.field != "title", hit.start
-
-
-def _code(hit: Found) -> str:
-    return hit.chosen.code if hit.chosen else ""
-
-
-def _is_desa(hit: Found) -> bool:
-    return bool(hit.chosen and hit.chosen.level in ("desa", "landmark"))
-
-
-def _is_kecamatan(hit: Found) -> bool:
-    return bool(hit.chosen and hit.chosen.level == "kecamatan")
-
-
-def _fine(hit: Found) -> bool:
-    return bool(hit.chosen and hit.chosen.level in ("desa", "landmark", "kecamatan"))
-
-
-def is_outside(hit: Found) -> bool:
-    """Tell whether a name was taken for a place outside the region."""
-    return hit.chosen is not None and hit.chosen.level[0] == "e"  # elsewhere_*; asked often
+    def weigh(self, places: Sequence[Told]) -> Weighed:
+        """Weigh the places a text tells of; `places_told` gives them, the region last."""
+        whole = self.bias + self.steps(places[0].gist)
+        *chances, about = (0.5 + 0.5 * math.tanh((whole + self.steps(place.said)) * STEP / 2) for place in places)
+        return Weighed(about, {place.code: chance for place, chance in zip(places, chances, strict=False)})

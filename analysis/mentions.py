@@ -15,7 +15,8 @@ from analysis.gazetteer import Gazetteer, Sense
 DISTINCT = 9  # letters from which a name is no other word, however it is written
 FUZZY_LENGTH = 7  # shorter names lie too close to other words
 _IGNORED = frozenset("\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\ufeff")
-_SIGNS = {"\u2013": "-", "\u2014": "-"}
+_SIGNS = {"\u2013": "-", "\u2014": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "}
+_SIGNS |= {"\u00e9": "e", "\u00c9": "E", "\u00e8": "e", "\u00c8": "E"}  # as Javanese and Sundanese are written: "désa"
 _ODD = re.compile(  # what changes a text's length or form
     "[" + "".join(_IGNORED) + "\ufb00-\ufb06\uff01-\uff5e\u2000-\u200a\u3000]"
 )
@@ -27,8 +28,7 @@ _TEASER = re.compile(
 _TEASING = [f"{verb} {too}" for verb in ("baca", "simak", "lihat") for too in ("juga", "pula")] + (
     "baca,berita terkait,berita lain,berita lainnya,artikel lain,artikel lainnya,terkini,terpopuler".split(",")
 )
-_NAME = r" (?:(?<=[^\W\d_] )|(?<=[^\W\d_][,\"'] ))[\"'(]?[A-Z][a-z]"  # a capital within a sentence
-_NAMES = re.compile(f"{_NAME}(?s:.*?){_NAME}")  # none: a text that writes names small too
+_NAME = re.compile(r" (?:(?<=[^\W\d_] )|(?<=[^\W\d_][,\"'] ))[\"'(]?[A-Z][a-z]")  # a capital within a sentence
 _TWO_WORDS = re.compile(r"(\w+)(?: (\w+)(?: \w+)?)?")
 _BEFORE = re.compile(r" (?P<two>(?:\w+ )?(?P<one>\w+)) +(?:kec(?:amatan)? +)?$")
 _ANNOUNCING = "desa ds dsa kampung kp pekon kelurahan kel kecamatan kec kabupaten kab kota".split()
@@ -72,6 +72,7 @@ class Field:
     name: str
     original: str
     plain: str
+    cased: str  # the same with its capitals
     at: Sequence[int]
     teasers: list[tuple[int, int]] = field(default_factory=list)
 
@@ -103,7 +104,7 @@ class Names:
         matches: list[_Match] = []
         announced: list[int] = []
         teasing = False
-        padded = f" {_words(text.plain)} "
+        padded = f" {words_apart(text.plain)} "
         for end, entry in self._automaton.iter(padded):
             if entry is _PLACE_FOLLOWS:
                 announced.append(end)
@@ -113,10 +114,11 @@ class Names:
                 matches.append((end - 1 - entry[0], end - 1, *entry[1:], False))
         if not (matches or announced):
             return []
-        lower = not _NAMES.search(text.original, 0, 1000)
-        if announced or any("kecamatan" in match[4] for match in matches):
-            known = {start for start, _, _, _, levels, _ in matches if not levels.isdisjoint(OWN)}
+        lower = _writes_small(text.original)
+        if announced:
+            known = {match[0] for match in matches if not match[4].isdisjoint(OWN)}
             matches += self._unknown(text, padded, announced, known, lower)
+        if any("kecamatan" in match[4] for match in matches):
             matches += self._before_kecamatan(padded, matches)
         if not matches:
             return []
@@ -126,14 +128,15 @@ class Names:
         found: list[Found] = []
         past = 0
         for start, end, name, senses, levels, fuzzy in matches:
-            if start < past or (text.teasers and any(a <= start < b for a, b in text.teasers)):
+            if start < past or (teasing and any(a <= start < b for a, b in text.teasers)):
                 continue
             past = end
-            span = (text.at[start], text.at[end - 1] + 1)
-            raw = text.original[span[0] : span[1]]
-            capital = lower or raw[0].isupper()
+            first = text.at[start]
+            capital = lower or text.original[first].isupper()
             if not capital and len(name) < DISTINCT and levels.isdisjoint(OWN):
                 continue  # a word, in a text that writes names with capitals
+            span = (first, text.at[end - 1] + 1)
+            raw = text.original[first : span[1]]
             found.append(Found(text.name, start, end, span, raw, name, senses, capital, fuzzy, levels=levels))
         return found
 
@@ -143,8 +146,10 @@ class Names:
         """Read unknown names: after "desa" perhaps misspelt ones, after "kabupaten" or "kecamatan" places elsewhere."""
         found: list[_Match] = []
         for at in announced:
+            if at in exact or at >= len(text.at) or not (lower or text.original[text.at[at]].isupper()):
+                continue
             match = _TWO_WORDS.match(padded, at + 1)
-            if match is None or at in exact or not (lower or text.original[text.at[at]].isupper()):
+            if match is None:
                 continue
             announcing, word = padded[at - 3 : at], match.group(1)
             if announcing in _KABUPATEN and not lower:
@@ -193,6 +198,12 @@ class Names:
         return near[0] if len(places) == 1 else ""
 
 
+def _writes_small(text: str) -> bool:
+    """Tell whether a text writes names small too: it has not two capitals within its sentences."""
+    first = _NAME.search(text, 0, 1000)
+    return first is None or _NAME.search(text, first.end(), 1000) is None
+
+
 def _is_whole(word: str) -> bool:
     """Tell whether a word may be the name of a kecamatan: no short form, no announcement of another name."""
     return len(word) > 4 and word not in _ANNOUNCING
@@ -211,7 +222,7 @@ def _halves(name: str, size: int) -> tuple[str, str]:
     return f"{name[:size]}-", f"-{name[-size:]}"
 
 
-def _words(plain: str) -> str:
+def words_apart(plain: str) -> str:
     """Return a text of the same length in which all that is no ASCII letter or digit is a space."""
     return plain.encode("ascii", "replace").translate(_SPACES).decode("ascii")
 
@@ -223,13 +234,14 @@ def read(name: str, text: str) -> Field:
     """
     plain = text
     if not text.isascii():
-        if _ODD.search(text):
+        for sign, simple in _SIGNS.items():
+            plain = plain.replace(sign, simple)
+        if not plain.isascii() and _ODD.search(plain):
             return _read_slowly(name, text)
-        plain = plain.replace("\u2013", "-").replace("\u2014", "-").replace("\u00a0", " ")
-    plain = plain.lower()
+    cased, plain = plain, plain.lower()
     if len(plain) != len(text) or "  " in plain or "\t" in plain or "\r" in plain or "\v" in plain:
         return _read_slowly(name, text)
-    return Field(name, text, plain, range(len(plain)))
+    return Field(name, text, plain, cased, range(len(plain)))
 
 
 def _read_slowly(name: str, text: str) -> Field:
@@ -239,11 +251,12 @@ def _read_slowly(name: str, text: str) -> Field:
     for position, character in enumerate(text):
         if character in _IGNORED:
             continue
-        folded = _SIGNS.get(character) or unicodedata.normalize("NFKC", character).casefold()
+        folded = _SIGNS.get(character, "").lower() or unicodedata.normalize("NFKC", character).casefold()
         if character.isspace():
             if characters and characters[-1] == " " and character != "\n":
                 continue
             folded = "\n" if character == "\n" else " "
         characters += folded
         at += [position] * len(folded)
-    return Field(name, text, "".join(characters), at)
+    cased = [small.upper()[0] if text[i].isupper() else small for small, i in zip(characters, at, strict=True)]
+    return Field(name, text, "".join(characters), "".join(cased), at)

@@ -80,6 +80,17 @@ class Mention:
     code: str | None  # the candidate it was resolved to, None where it was left open
     rule: str  # the rule or weight that decided
     role: str = "event"  # event, home, office, dateline, comparison, organisation, teaser, implied, other
+    chance: float | None = None  # that the text's matter lies there; None for a name that was not weighed
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a text's matter lies in a place of the region, or not."""
+
+    code: str  # "" for the region as a whole
+    name: str
+    chance: float  # in [0, 1]
+    said: tuple[tuple[str, float], ...]  # what is said around it, with its log-odds, the heaviest first
 
 
 @dataclass(frozen=True, slots=True)

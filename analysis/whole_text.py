@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from analysis import chains
+from analysis.cues import ASIDE, PEOPLE
 from analysis.gazetteer import Sense
-from analysis.matter import ASIDE, PEOPLE, is_outside
 from analysis.mentions import Found
+from analysis.surroundings import is_outside
 
 _APART = PEOPLE | ASIDE
 OTHER_KECAMATAN = "not a desa of the kecamatan beside it"

@@ -85,6 +85,18 @@ def _corrected(ctx: click.Context, wanted: bool) -> list[Any]:
     return found
 
 
+@model.command("places")
+@click.option("--labels", type=FILE, help="JSONL of labelled places [default: data/labels/places.jsonl, split dev]")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="[default: data/place_weights.json]")
+@click.pass_context
+def model_places(ctx: click.Context, labels: Path | None, out: Path | None) -> None:
+    """Learn how the words around a village tell whether a text's matter lies there (extra `train`; seconds)."""
+    from pipelines.models import train_place_weights
+
+    facts = train_place_weights(settings_of(ctx).region, labels, out, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps(facts, indent=1))
+
+
 @model.command("export")
 @click.argument("folder", type=FOLDER)
 @click.option("--labels", type=FILE, multiple=True, help="The files it was trained from, where --labels named any")

@@ -34,12 +34,36 @@ def train_preset(
 
     Raises: ModelError (scikit-learn is missing), ConfigError (labels or sets are missing).
     """
-    if importlib.util.find_spec("sklearn") is None:
-        raise ModelError("training needs scikit-learn: `pip install scikit-learn`, or the extra `train`")
+    _need_sklearn()
     from analysis.training_data import nlp_folder, project_labels, sentiment_training
     from analysis.training_preset import train_kecil
 
     return train_kecil([*project_labels(), *corrected], sentiment_training(nlp_folder(nlp)), folder, on_step)
+
+
+def train_place_weights(
+    region: Path, labels: Path | None, out: Path | None, on_step: Callable[[str], None]
+) -> dict[str, Any]:
+    """Learn the weights of places from labelled texts (split dev), write them and return what was measured.
+
+    Raises: ModelError (scikit-learn is missing), MonitorError (labels cannot be read, or are of one writer).
+    """
+    _need_sklearn()
+    from analysis.evaluation import read_places
+    from analysis.gazetteer import Gazetteer
+    from analysis.locate import Locator
+    from analysis.matter import FILE, Weights
+    from analysis.training_places import save, train_places
+
+    texts = read_places(labels or PROJECT / "data" / "labels" / "places.jsonl", "dev")
+    weights, facts = train_places(texts, Locator(Gazetteer.load(region), Weights(0, {})), on_step)
+    save(weights, facts, out or FILE)
+    return facts
+
+
+def _need_sklearn() -> None:
+    if importlib.util.find_spec("sklearn") is None:
+        raise ModelError("training needs scikit-learn: `pip install scikit-learn`, or the extra `train`")
 
 
 def train_base(

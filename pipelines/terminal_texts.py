@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -61,6 +62,17 @@ def show_location(result: Row, text: str, title: str = "", console: Console | No
         table.add_row(*(escape(str(mention[k] or "-")) for k in ("span", "code", "role", "rule")), escape(candidates))
     if result["mentions"]:
         console.print(table)
+    if result["reasons"]:
+        console.print(_weighed(result["reasons"]))
+
+
+def _weighed(reasons: Sequence[dict[str, Any]]) -> Table:
+    """Return the chance of each place that the matter lies there, and the words that weighed most."""
+    table = Table("place", "chance", "speaks for it", "speaks against it")
+    for reason in reasons:
+        sides = ([f"{said} {weight:+.1f}" for said, weight in reason["said"] if weight * s > 0] for s in (1, -1))
+        table.add_row(escape(reason["name"]), f"{reason['chance']:.2f}", *(escape("; ".join(side)) for side in sides))
+    return table
 
 
 def _candidate(candidate: dict[str, Any]) -> str:

@@ -59,8 +59,10 @@ def locate_lines(settings: Settings, lines: Iterable[str], out: IO[str]) -> int:
 
 
 def locate_one(settings: Settings, text: str, title: str = "") -> Row:
-    """Locate one text."""
-    return _locate(Locator(Gazetteer.load(settings.region)), {"id": "", "text": text, "title": title})
+    """Locate one text; add for each place of the region what weighed most."""
+    locator = Locator(Gazetteer.load(settings.region))
+    found = _locate(locator, {"id": "", "text": text, "title": title})
+    return found | {"reasons": [asdict(reason) for reason in locator.reasons(text, title)]}
 
 
 def _score_batch(classifier: Classifier, batch: Sequence[Row], sentences: bool) -> list[Row]:
