@@ -1,7 +1,7 @@
 """Where the matter of a text lies: each place it tells of is weighed by what is said around it.
 
 A logistic model over the features of `surroundings`; its weights (data/place_weights.json) are learnt from the labelled
-places by `training_places`. What a name means is not decided here but by the rules of `locate`.
+places by `training_places`. What a name means is not decided here but by the rules of `resolve`.
 """
 
 from __future__ import annotations

@@ -246,6 +246,8 @@ class Resolver:
                 take(hit, next(s for s in desa if s.code in same), "resolved elsewhere in the text", 0.9)
             elif len(listed) == 1 and len(beside) == 1:
                 take(hit, listed[0], "listed with desa of one kecamatan", 0.85)
+            elif len(desa) == 1 and len(near) == 1 and not context.competing:
+                take(hit, near[0], "told with a desa of its kecamatan", 0.85)
             elif len(desa) == 1 and len(around) == 1:
                 take(hit, around[0], "told with other desa of its kecamatan", 0.85)
             elif len(desa) > 1 and len(near) == 1:

@@ -15,6 +15,7 @@ from analysis.mentions import Found
 from analysis.surroundings import is_outside
 
 _APART = PEOPLE | ASIDE
+_NO_PLACE = frozenset({"person", "ship", "organisation"})
 OTHER_KECAMATAN = "not a desa of the kecamatan beside it"
 
 
@@ -92,20 +93,16 @@ def is_open(hit: Found) -> bool:
         not hit.chosen
         and "desa" in hit.levels
         and not hit.hamlet
-        and hit.role not in ASIDE
+        and hit.role not in _NO_PLACE
         and hit.rule != OTHER_KECAMATAN
     )
 
 
 def only_common_kecamatan(found: Sequence[Found]) -> str | None:
-    """Return the one kecamatan in which two or more open names are desa, where at least one is called so."""
-    parents = {
-        hit.name: {s.parent for s in hit.senses if s.level == "desa"}
-        for hit in found
-        if is_open(hit) or (hit.role == "direction" and not hit.chosen and "desa" in hit.levels)
-    }
-    called = any(hit.name in parents and (hit.trigger == "desa" or hit.role in PEOPLE) for hit in found)
-    if len(parents) < 2 or not called:
+    """Return the one kecamatan in which two or more open names are desa, where each is once written as a name."""
+    parents = {hit.name: {s.parent for s in hit.senses if s.level == "desa"} for hit in found if is_open(hit)}
+    written = {hit.name for hit in found if hit.trigger == "desa" or (hit.capital and hit.raw[0].isupper())}
+    if len(parents) < 2 or not parents.keys() <= written:
         return None
     shared = [code for code, count in Counter(itertools.chain(*parents.values())).items() if count >= 2]
     return shared[0] if len(shared) == 1 else None

@@ -91,7 +91,6 @@ def test_what_is_not_the_place_of_the_event_pins_no_desa(text: str) -> None:
 GERNING, SUKA_BANJAR, PENENGAHAN, WAY_HARONG = "18.09.03.2010", "18.09.01.2014", "18.09.09.2001", "18.09.04.2011"
 TOLD = [
     # title, text, desa
-    ("Warga Bumi Agung Kehilangan Motor di Gerning", "Motor itu diparkir di Desa Gerning, Tegineneng.", [GERNING]),
     ("", "HR (27), warga Desa Bumi Agung, tewas ditikam dalam pesta di Desa Gerning, Tegineneng.", [GERNING]),
     ("Pos Kamling Sukabanjar Hidup Lagi", "Warga Desa Sukabanjar, Gedongtataan, kembali meronda.", [SUKA_BANJAR]),
     (
