@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from analysis.cues import DESA, DUSUN, KABUPATEN, KECAMATAN
 from analysis.mentions import DISTINCT, Found
 
-LONGEST = 150  # names of one chain: a kabupaten's desa in a list; more are no sentence
+_LONGEST = 150  # names of one chain: a kabupaten's desa in a list; more are no sentence
 _LONGEST_GAP = 45  # characters between two names of one chain
 PASSED_ON = frozenset(
     "resident inhabitant origin home comparison arrest direction dateline organisation person office".split()
@@ -30,7 +30,7 @@ def link(found: Sequence[Found], plain: str) -> None:
     """Number the chains of one field's names; pass on the part they play, and "desa" along "Desa A, B dan C"."""
     number = length = 0
     for index, hit in enumerate(found):
-        if index and length < LONGEST and _linked(found[index - 1], hit, plain):
+        if index and length < _LONGEST and _linked(found[index - 1], hit, plain):
             hit.chain = found[index - 1].chain
             length += 1
         else:

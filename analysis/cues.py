@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _DESA_AFTER = re.compile(r",? (?:sebuah |salah satu )?desa (?!dan |serta |ini |itu |tersebut )\w")
-_TOKEN = re.compile(r"\w+|[^\w\s]|\n")
-ABBREVIATED = frozenset("ds kec kab kp kel jl jln dsn dk lk gg prov kpg kades h hj dr ir no rt rw".split())
+TOKEN = re.compile(r"\w+|[^\w\s]|\n")
+_ABBREVIATED = frozenset("ds kec kab kp kel jl jln dsn dk lk gg prov kpg kades h hj dr ir no rt rw".split())
 STOPS = frozenset(".!?;\n")
 PEOPLE = frozenset({"resident", "inhabitant", "origin"})
 ASIDE = frozenset({"comparison", "home", "arrest", "ship", "person", "organisation", "river", "road", "direction"})
@@ -112,16 +112,21 @@ def words_before(plain: str, start: int, floor: int = 0) -> list[str]:
     >>> words_before("hujan. warga ds. ", 17)
     ['ds', 'warga']
     """
-    tokens = _TOKEN.findall(plain[max(floor, start - REACH) : start])
+    tokens = TOKEN.findall(plain[max(floor, start - REACH) : start])
     if STOPS.isdisjoint(tokens):
         return tokens[::-1]
     found: list[str] = []
     for i in range(len(tokens) - 1, -1, -1):
         if tokens[i] not in STOPS:
             found.append(tokens[i])
-        elif not (tokens[i] == "." and i and tokens[i - 1] in ABBREVIATED):
+        elif ends_sentence(tokens, i):
             break
     return found
+
+
+def ends_sentence(tokens: list[str], at: int) -> bool:
+    """Tell whether a word or sign ends a sentence: a stop that is not that of a short form, "kec. A"."""
+    return tokens[at] in STOPS and not (tokens[at] == "." and at > 0 and tokens[at - 1].lower() in _ABBREVIATED)
 
 
 def trigger_of(before: list[str]) -> str:
@@ -146,7 +151,7 @@ def trigger_after(plain: str, end: int) -> str:
     >>> trigger_after("kalirejo, desa termuda", 8)
     'desa'
     """
-    return "desa" if "desa" in plain[end : end + 22] and _DESA_AFTER.match(plain, end) else ""
+    return "desa" if _DESA_AFTER.match(plain, end) else ""
 
 
 def is_located(words: list[str]) -> bool:

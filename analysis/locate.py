@@ -11,10 +11,10 @@ from analysis import chains, cues, gazetteer, matter, mentions, resolve, surroun
 from analysis.fingerprint import fingerprint
 from analysis.gazetteer import Gazetteer, Sense
 from analysis.matter import Weighed, Weights
-from analysis.mentions import OWN, Field, Found, Names, read
+from analysis.mentions import OWN, Field, Found, Names, is_outside, read
 from analysis.records import Candidate, Location, Mention, PlaceLevel, Reason
 from analysis.resolve import Resolver
-from analysis.surroundings import DESA, KECAMATAN, REGION, Told, is_outside, places_told
+from analysis.surroundings import DESA, KECAMATAN, REGION, Told, places_told
 from analysis.whole_text import take
 
 _OPEN = "no name is certain"
@@ -55,11 +55,12 @@ class Locator:
     def reasons(self, text: str, title: str = "") -> list[Reason]:
         """Return each place of the region a text tells of, with its chance and what weighed most, the region last."""
         places = self.places(text, title)
-        weighed = self._weights.weigh(places) if places else None
+        if not places:
+            return []
+        weighed = self._weights.weigh(places)
         return [
             Reason(place.code, self._name(place.code), weighed.of(place.code), tuple(self._weights.reasons(place)))
             for place in places
-            if weighed
         ]
 
     def _name(self, code: str) -> str:

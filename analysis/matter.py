@@ -79,4 +79,4 @@ class Weights:
         """Weigh the places a text tells of; `places_told` gives them, the region last."""
         whole = self.bias + self.steps(places[0].gist)
         *chances, about = (0.5 + 0.5 * math.tanh((whole + self.steps(place.said)) * STEP / 2) for place in places)
-        return Weighed(about, {place.code: chance for place, chance in zip(places, chances, strict=False)})
+        return Weighed(about, {place.code: chance for place, chance in zip(places[:-1], chances, strict=True)})

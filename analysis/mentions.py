@@ -65,6 +65,11 @@ class Found:
     confidence: float = 0.0
 
 
+def is_outside(hit: Found) -> bool:
+    """Tell whether a name was taken for a place outside the region."""
+    return hit.chosen is not None and hit.chosen.level[0] == "e"  # elsewhere_*; asked often
+
+
 @dataclass(slots=True)
 class Field:
     """A text as it is read: lower case, plain punctuation; `at` leads back to the original."""

@@ -219,17 +219,18 @@ class Resolver:
         """Settle open names by the desa told with them: shared names, common words, two that lie together only here."""
         if not any(map(is_open, found)):
             return
-        sure = [h for h in found if h.chosen and h.chosen.level == "desa" and h.role not in ASIDE]
-        told = Counter(code for code in {h.chosen.code: h.chosen.parent for h in sure if h.chosen}.values())
         beside_it = {h.chosen.parent for h in found if h.chosen and h.chosen.level in ("desa", "landmark")}
         together = None if context.competing else only_common_kecamatan(found)
         beside_of: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
         named: defaultdict[str, set[str]] = defaultdict(set)
+        sure: dict[str, str] = {}  # desa that are more than an aside, with their kecamatan
         for h in found:
             if h.chosen and h.chosen.level == "desa":
                 named[h.name].add(h.chosen.code)
                 if h.role not in ASIDE:
                     beside_of[chain_key(h)].add(h.chosen.parent)
+                    sure[h.chosen.code] = h.chosen.parent
+        told = Counter(sure.values())
         for hit in filter(is_open, found):
             desa = [s for s in hit.senses if s.level == "desa"]
             beside, same = beside_of[chain_key(hit)], named[hit.name]
@@ -246,12 +247,10 @@ class Resolver:
                 take(hit, next(s for s in desa if s.code in same), "resolved elsewhere in the text", 0.9)
             elif len(listed) == 1 and len(beside) == 1:
                 take(hit, listed[0], "listed with desa of one kecamatan", 0.85)
-            elif len(desa) == 1 and len(near) == 1 and not context.competing:
+            elif len(near) == 1 and (len(desa) > 1 or not context.competing):
                 take(hit, near[0], "told with a desa of its kecamatan", 0.85)
             elif len(desa) == 1 and len(around) == 1:
                 take(hit, around[0], "told with other desa of its kecamatan", 0.85)
-            elif len(desa) > 1 and len(near) == 1:
-                take(hit, near[0], "told with a desa of its kecamatan", 0.85)
             elif len(pair) == 1:
                 take(hit, pair[0], "named with another desa of its kecamatan", 0.85)
             if hit.chosen and hit.chosen.level == "desa":

@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import TypeVar
 
 from analysis import cues
-from analysis.mentions import Field, Found, words_apart
+from analysis.mentions import Field, Found, is_outside, words_apart
 
 _T = TypeVar("_T")
 DESA, KECAMATAN, REGION = "desa", "kecamatan", "region"  # the three kinds of a place told
@@ -25,7 +25,6 @@ WINDOW = 140  # characters before and behind a place that are read
 WORDS = 24  # words of these that count, within the sentence
 GIST = 900  # characters of a field whose words tell what the text is of
 _INSIDE, _OUTSIDE, _OPEN = "\x01", "\x02", "\x03"  # names, as they stand in a masked text
-_TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 _KNOWN = frozenset({*cues.TRIGGERS, *cues.BESIDE, *cues.NEAR, *cues.TELLING})
 _END = re.compile(r"\. ")
 _NAME = re.compile(r" ([A-Z][a-z]+)")
@@ -95,7 +94,7 @@ def places_told(found: Sequence[Found], fields: Iterable[Field]) -> list[Told]:
         inside = [hit for hit in chain if hit.chosen and not is_outside(hit)]
         if not inside:
             continue
-        said, parts = _around(chain, inside, masked[where], masked.values())
+        said, parts = _around(chain, inside, masked[where], masked.get("title") if where == "text" else None)
         for hit in inside:
             if hit.chosen and hit.chosen.level != "kabupaten":
                 kind = KECAMATAN if hit.chosen.level == "kecamatan" else DESA
@@ -114,11 +113,6 @@ def _say(place: Told, said: Iterable[str], parts: Iterable[str]) -> None:
     """Add what is said around a name; its parts weigh otherwise for a desa than for the region."""
     place.said.update(said)
     place.said.update([f"{part},{place.kind}" for part in parts])
-
-
-def is_outside(hit: Found) -> bool:
-    """Tell whether a name was taken for a place outside the region."""
-    return hit.chosen is not None and hit.chosen.level[0] == "e"  # elsewhere_*; asked often
 
 
 def _mask(text: Field, names: Sequence[Found]) -> _Masked:
@@ -150,12 +144,15 @@ def _word_before(text: str, end: int) -> str:
 
 
 def _around(
-    chain: Sequence[Found], inside: Sequence[Found], here: _Masked, fields: Iterable[_Masked]
+    chain: Sequence[Found], inside: Sequence[Found], here: _Masked, title: _Masked | None
 ) -> tuple[set[str], set[str]]:
-    """Return what is said around the names of one chain, and of it the part they play."""
+    """Return what is said around the names of one chain, and of it the part they play.
+
+    Args: title: the field that stands before this one, None where there is none.
+    """
     start, end = here.at[chain[0].start], here.at[chain[-1].start] + 1
-    before = _sentence_before(_TOKEN.findall(here.text, max(0, start - WINDOW), start), here.title)
-    behind = _sentence_behind(_TOKEN.findall(here.text, end, end + WINDOW), here.title)
+    before = _sentence_before(cues.TOKEN.findall(here.text, max(0, start - WINDOW), start), here.title)
+    behind = _sentence_behind(cues.TOKEN.findall(here.text, end, end + WINDOW), here.title)
     slot = here.slot(start)
     said = {f"behind {word}" for word in behind}
     for word in before:
@@ -178,10 +175,8 @@ def _around(
     for at, word in unknown:
         said.add(f"beside unknown,{at < start}")
         said.add(f"beside unknown,{at < start},{word}")
-    titles = () if here.title else [each for each in fields if each.title]
-    titled_out, titled_unknown = any(each.outside for each in titles), any(each.unknown for each in titles)
-    said.add(f"out before={titled_out or bool(here.outside and here.outside[0][0] < start)}")
-    said.add(f"unknown before={titled_unknown or bool(here.unknown and here.unknown[0][0] < start)}")
+    said.add(f"out before={bool(title and title.outside) or any(at < start for at, _ in here.outside[:1])}")
+    said.add(f"unknown before={bool(title and title.unknown) or any(at < start for at, _ in here.unknown[:1])}")
     return said | parts, parts
 
 
@@ -225,10 +220,7 @@ def _sentence_before(tokens: list[str], title: bool) -> list[str]:
     """Return the words before a place, nearest first, up to the end of the sentence before."""
     found: list[str] = []
     for i in range(len(tokens) - 1, -1, -1):
-        ends = tokens[i] in cues.STOPS
-        if ends and tokens[i] == "." and i > 0 and tokens[i - 1].lower() in cues.ABBREVIATED:
-            ends = False  # "kec. A"
-        if ends or len(found) == WORDS:
+        if cues.ends_sentence(tokens, i) or len(found) == WORDS:
             break
         found.append(_plain(tokens[i], title or i == 0 or tokens[i - 1] in cues.STOPS))
     return found

@@ -20,9 +20,20 @@ NOT_FOR_TRAINING = ("split", "place", "document_id")  # fields that a file of la
 KINDS = ("headline", "news", "article", "post", "comment", "release")
 LANGUAGES = ("id", "jv", "su", "mix-jv", "mix-su", "mix-lpg", "slang")
 LABELS = Path(__file__).parent.parent / "data" / "labels"
+FOLDS = 6  # groups of writers that are held out in turn
 _FIELDS = 8
 _NUSAX = ("javanese", "sundanese")  # Indonesian overlaps SmSA train, so it is neither used nor reported
 _POLARITY = dict(zip(("negative", "neutral", "positive"), SENTIMENTS, strict=True))
+
+
+def folds(writers: Iterable[str]) -> list[list[str]]:
+    """Return groups of writers to hold out in turn: one by one, or where there are many in FOLDS groups.
+
+    >>> folds("abcabc")
+    [['a'], ['b'], ['c']]
+    """
+    names = sorted(set(writers))
+    return [group for start in range(FOLDS) if (group := names[start::FOLDS])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,11 @@ from analysis.evaluation import PlaceLabel
 from analysis.locate import Locator
 from analysis.matter import FILE, STEP, Weights
 from analysis.surroundings import DESA, KECAMATAN, Told
+from analysis.training_data import folds
 
 STRENGTH = 0.1  # inverse regularisation; cross-validated over writers among 0.05, 0.1, 0.3
 SMOOTHING = 0.5  # added to every scale, so that an even feature is not lost
 SEEN = 5  # texts in which a feature stands at least
-FOLDS = 6  # groups of writers that are held out in turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,10 @@ def across_writers(
 
     Raises: MonitorError where there is one writer only.
     """
-    names = sorted(set(wrote))
-    if len(names) < 2:
+    if len(set(wrote)) < 2:
         raise MonitorError("places are labelled by one writer only: calibration needs two (ids tell them apart)")
     found = np.zeros(len(examples))
-    for held_out in filter(None, (names[start::FOLDS] for start in range(FOLDS))):
+    for held_out in folds(wrote):
         on_step(f"without writer {' and '.join(held_out)}")
         weights = fit([e for e in examples if wrote[e.text] not in held_out])
         for i, example in enumerate(examples):

@@ -16,11 +16,10 @@ from analysis.ngrams import CLIMBED, COLUMNS, lexicon
 from analysis.normalise import normalise
 from analysis.quality import measure
 from analysis.tension import expected_tension
-from analysis.training_data import Example, full_texts, targets
+from analysis.training_data import Example, folds, full_texts, targets
 from analysis.training_linear import head_targets, train_linear
 
 OWN = OUTPUTS - HEADS[-1]  # heads that only the project's labels carry: level, act, themes
-FOLDS = 6  # groups of writers that are held out in turn
 _INSTITUTIONS = ("KPU", "Bawaslu", "Polres", "Polsek", "DPRD", "kecamatan", "dinas", "kabupaten")
 _INSTITUTION = re.compile(rf"\b(?:{'|'.join(_INSTITUTIONS)}|polisi)\b", re.IGNORECASE)
 ASKED = (*range(OWN), *range(CLIMBED.start, COLUMNS))  # their columns
@@ -88,7 +87,7 @@ def across_writers(
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Return the (n, 15) logits of each text by heads that saw no text of its writer, and the writers.
 
-    Writers are held out one by one, or where there are many in FOLDS groups.
+    Writers are held out as `folds` groups them.
     """
     writers = sorted({example.writer for example in labels})
     if len(writers) < 2:
@@ -96,7 +95,7 @@ def across_writers(
     texts = [normalise(text) for text in full_texts(labels)]
     logits = np.zeros((len(labels), OWN))
     known = lexicon(read_families())
-    for apart in filter(None, (writers[start::FOLDS] for start in range(FOLDS))):
+    for apart in folds(writers):
         on_step(f"without writer {' and '.join(apart)}")
         seen = [e for e in labels if e.writer not in apart]
         others = train_linear([*seen, *counterfactuals(seen)], ASKED, known)

@@ -11,8 +11,7 @@ from functools import lru_cache
 from analysis import chains
 from analysis.cues import ASIDE, PEOPLE
 from analysis.gazetteer import Sense
-from analysis.mentions import Found
-from analysis.surroundings import is_outside
+from analysis.mentions import Found, is_outside
 
 _APART = PEOPLE | ASIDE
 _NO_PLACE = frozenset({"person", "ship", "organisation"})

@@ -89,10 +89,29 @@ def test_what_is_not_the_place_of_the_event_pins_no_desa(text: str) -> None:
 
 
 GERNING, SUKA_BANJAR, PENENGAHAN, WAY_HARONG = "18.09.03.2010", "18.09.01.2014", "18.09.09.2001", "18.09.04.2011"
+_MISSED = pytest.mark.xfail(strict=True, reason="the rules had it right, the weights do not")
 TOLD = [
     # title, text, desa
     ("", "HR (27), warga Desa Bumi Agung, tewas ditikam dalam pesta di Desa Gerning, Tegineneng.", [GERNING]),
     ("Pos Kamling Sukabanjar Hidup Lagi", "Warga Desa Sukabanjar, Gedongtataan, kembali meronda.", [SUKA_BANJAR]),
+    pytest.param(
+        "Warga Bumi Agung Kehilangan Motor di Gerning",
+        "Motor itu diparkir di Desa Gerning, Tegineneng.",
+        [GERNING],
+        marks=_MISSED,
+    ),
+    pytest.param(
+        "Pos Kamling Sukabanjar Hidup Lagi",
+        "Warga Desa Sukabanjar, Gedongtataan, meronda. Desa Bernung ingin meniru.",
+        [SUKA_BANJAR],
+        marks=_MISSED,
+    ),
+    pytest.param(
+        "",
+        "Parkir di Mutun mahal, kata yang membandingkan Mutun dengan Pantai Sebalang.",
+        ["18.09.10.2008"],
+        marks=_MISSED,
+    ),
     (
         "Listrik Masuk Dusun",
         "Warga Desa Penengahan, Way Khilau, menikmati listrik. Dua dusun di Tanggamus masih menunggu.",
